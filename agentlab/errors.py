@@ -25,7 +25,9 @@
     │   │   └── InvalidOutput         an answer that is not what its schema asks; .text
     │   ├── StepLimit                 an agent took all the steps it had
     │   ├── BudgetExceeded            calls, tokens or seconds ran out
-    │   └── CorruptStore              a stored file is damaged
+    │   ├── SessionBusy               somebody else is writing this conversation
+    │   └── StoreError                a stored file cannot be read or written
+    │       └── CorruptStore          a stored file is damaged
     ├── ScenarioFailed                an expectation was not met            exit 3
     └── ToolError                     raised in a tool: the model is told, the run goes on
     TurnCancelled (BaseException)     somebody pressed Ctrl-C               exit 130
@@ -162,7 +164,15 @@ class BudgetExceeded(RunError):
     """Calls, tokens or seconds ran out."""
 
 
-class CorruptStore(RunError):
+class SessionBusy(RunError):
+    """A conversation is being answered already, or was changed by another process."""
+
+
+class StoreError(RunError):
+    """A stored file cannot be read or written: a full disk, no permission, a newer version."""
+
+
+class CorruptStore(StoreError):
     """A stored file is damaged."""
 
 

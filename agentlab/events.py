@@ -102,6 +102,14 @@ class Failed(Event):
     partial: str = field(default="", kw_only=True)
 
 
+@dataclass(frozen=True, slots=True)
+class Warned(Event):
+    """Something failed that the run can do without."""
+
+    message: str
+    hint: str = ""
+
+
 def name_of(event: Event) -> str:
     """``StepStarted`` -> ``step_started``."""
     return re.sub(r"(?<!^)(?=[A-Z])", "_", type(event).__name__).lower()
