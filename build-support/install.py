@@ -1,10 +1,10 @@
 """Set up .venv from uv.lock, saying what takes its time. Standard library only; `make install`.
 
-llama.cpp is compiled from source, cut to the part that AgentLab uses. uv keeps the compiled wheel in
-its cache, one a set of build flags, so it happens once a machine.
+llama.cpp is compiled from source, cut to the part that AgentLab uses. uv keeps the compiled wheel
+in its cache, one a set of build flags, so it happens once a machine.
 
-CMAKE_ARGS="-DGGML_CUDA=on" adds build flags. They are remembered: later runs without CMAKE_ARGS keep
-them, CMAKE_ARGS="" drops them.
+CMAKE_ARGS="-DGGML_CUDA=on" adds build flags. They are remembered: later runs without CMAKE_ARGS
+keep them, CMAKE_ARGS="" drops them.
 """
 
 from __future__ import annotations
@@ -30,8 +30,11 @@ LLAMA = "llama-cpp-python"
 
 
 def main() -> int:
-    if sys.version_info < (3, 11):
-        return fail(f"Python 3.11 or later is needed, this is {sys.version.split()[0]}")
+    if sys.version_info < (3, 11):  # noqa: UP036: this file runs before anything was checked
+        return fail(
+            f"Python 3.11 or later is needed, this is {sys.version.split()[0]}",
+            "name another one: make PYTHON=python3.12 …",
+        )
     flags = wanted_flags()
     state = {"flags": flags, "inputs": digest_of_inputs()}
     if read_stamp() == state:

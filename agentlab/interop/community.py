@@ -16,7 +16,7 @@ from __future__ import annotations
 import importlib
 import warnings
 from collections.abc import AsyncIterator, Iterator
-from typing import Any, cast
+from typing import Any
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
 from langchain_core.document_loaders import BaseLoader
@@ -185,7 +185,7 @@ def _wrong(value: object, expected: str) -> ConfigError:
 
 
 def _not_importable(name: str, error: ModuleNotFoundError) -> ConfigError:
-    missing = cast(str, error.name or "")
+    missing = error.name or ""
     if missing == _PACKAGE:
         return MissingExtra(
             f"{name!r} needs langchain-community, which is not installed",
