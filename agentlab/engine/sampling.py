@@ -30,6 +30,13 @@ class Sampling:
     frequency_penalty: float = 0.0
     presence_penalty: float = 0.0
 
+    @property
+    def penalises(self) -> bool:
+        """Whether earlier tokens make themselves less likely."""
+        return bool(
+            self.repeat_penalty != 1.0 or self.frequency_penalty or self.presence_penalty
+        )
+
 
 class SamplerChain:
     """A llama.cpp sampler chain, in llama.cpp's own order: penalties, top-k, top-p, min-p, temperature.
@@ -67,7 +74,7 @@ class SamplerChain:
 
 def _samplers(s: Sampling, n_vocab: int) -> list[llama.llama_sampler_p]:
     chain = []
-    if s.repeat_penalty != 1.0 or s.frequency_penalty or s.presence_penalty:
+    if s.penalises:
         penalties = (s.repeat_penalty, s.frequency_penalty, s.presence_penalty)
         chain.append(llama.llama_sampler_init_penalties(n_vocab, PENALTY_WINDOW, *penalties))
     if s.temperature <= 0:

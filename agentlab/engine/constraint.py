@@ -1,0 +1,256 @@
+"""What an answer must look like, and which token may come next.
+
+JSON schemas, regular expressions and choices are followed by llguidance, GBNF by llama.cpp's own
+grammar sampler. Both are asked about one token first; only where it is refused about all of them.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import re
+import tempfile
+import threading
+import weakref
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agentlab.engine.library import llama
+from agentlab.engine.weights import Weights
+from agentlab.errors import GrammarError
+
+if TYPE_CHECKING:
+    from llguidance import LLMatcher, LLTokenizer
+
+
+@dataclass(frozen=True, slots=True)
+class Constraint:
+    """A checked grammar, not yet bound to a model's vocabulary."""
+
+    kind: Literal["llguidance", "gbnf"]
+    grammar: str
+
+    def matcher(self, weights: Weights) -> Matcher:
+        """Begin to follow the grammar with the tokens of ``weights``."""
+        if self.kind == "gbnf":
+            return _NativeMatcher(weights, self.grammar)
+        return _GuidanceMatcher(weights, self.grammar)
+
+
+class Matcher(Protocol):
+    """Follows a grammar through an answer."""
+
+    def allows(self, token: int) -> bool:
+        """Whether ``token`` may come next."""
+
+    def allowed(self) -> NDArray[np.int32]:
+        """Every token that may come next, shape (n,)."""
+
+    def accept(self, token: int) -> None:
+        """Take ``token``, which must be allowed."""
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing but the end may come."""
+
+
+def compile_schema(schema: Mapping[str, Any]) -> Constraint:
+    """A JSON schema: the answer is one line of JSON that obeys it.
+
+    One line, since small models fill free whitespace for ever.
+
+    Raises:
+        GrammarError: the schema is not one, or uses a keyword that cannot be kept to while
+            decoding (the message names it).
+    """
+    from llguidance import LLMatcher
+
+    layout = {"whitespace_flexible": False, "item_separator": ", ", "key_separator": ": "}
+    try:
+        grammar = LLMatcher.grammar_from_json_schema(json.dumps(schema), overrides=layout)
+    except (TypeError, ValueError) as error:
+        raise GrammarError(f"the JSON schema is not JSON: {error}") from error
+    return _checked(grammar, "the JSON schema cannot be decoded under")
+
+
+def compile_regex(pattern: str) -> Constraint:
+    """A regular expression (without look-around and back references) for the whole answer.
+
+    Raises:
+        GrammarError: it does not compile.
+    """
+    from llguidance import LLMatcher
+
+    return _checked(LLMatcher.grammar_from_regex(pattern), f"the regex {pattern!r} does not compile")
+
+
+def compile_choices(choices: Sequence[str]) -> Constraint:
+    """The answer is one of ``choices``, letter by letter.
+
+    Raises:
+        GrammarError: there are none, or one is empty.
+    """
+    if not choices or not all(choices):
+        raise GrammarError("choices must be at least one text, none of them empty")
+    return compile_regex("|".join(re.escape(choice) for choice in choices))
+
+
+@lru_cache(maxsize=256)
+def _checked(grammar: str, problem: str) -> Constraint:
+    from llguidance import LLMatcher
+
+    failed, messages = LLMatcher.validate_grammar_with_warnings(grammar)
+    if failed or messages:
+        reason = " ".join(messages[0].split())
+        raise GrammarError(
+            f"{problem}: {reason}",
+            hint="leave out what it names, and check it on the answer instead",
+        )
+    return Constraint("llguidance", grammar)
+
+
+@lru_cache(maxsize=256)
+def compile_grammar(gbnf: str) -> Constraint:
+    """A GBNF grammar whose start rule is ``root``.
+
+    Raises:
+        GrammarError: it does not compile. llama.cpp alone would decode without it.
+    """
+    if not gbnf.strip():
+        raise GrammarError("the grammar is empty", hint='write at least: root ::= "text"')
+    sampler, reason = _native_sampler(None, gbnf)
+    if not sampler:
+        names = sorted(set(re.findall(r"(?m)^\s*([\w-]*_[\w-]*)\s*::=", gbnf)))
+        hint = "the start rule is named root; see llama.cpp's grammars/README.md"
+        if names:
+            hint = f"a rule's name has letters, digits and '-', never '_': rename {', '.join(names)}"
+        raise GrammarError(f"the GBNF grammar does not compile: {reason}", hint=hint)
+    llama.llama_sampler_free(sampler)
+    return Constraint("gbnf", gbnf)
+
+
+# -- llguidance ------------------------------------------------------------------------------------
+
+_tokenizers: weakref.WeakKeyDictionary[Weights, LLTokenizer] = weakref.WeakKeyDictionary()
+
+
+def _tokenizer(weights: Weights) -> LLTokenizer:
+    """Made once a model: it reads the whole vocabulary (0.5 s for 50,000 tokens)."""
+    from llguidance.llamacpp import lltokenizer_from_vocab
+
+    found = _tokenizers.get(weights)
+    if found is None:
+        ends = [t for t in range(weights.n_vocab) if weights.ends_generation(t)]
+        found = lltokenizer_from_vocab(weights.vocab, eos_token=ends)
+        _tokenizers[weights] = found
+    return found
+
+
+class _GuidanceMatcher:
+    def __init__(self, weights: Weights, grammar: str) -> None:
+        from llguidance import LLMatcher
+
+        self._weights = weights
+        self._matcher: LLMatcher = LLMatcher(_tokenizer(weights), grammar, log_level=0)
+        self._check()
+
+    def allows(self, token: int) -> bool:
+        if self._weights.ends_generation(token):
+            return self._matcher.is_accepting()
+        return self._matcher.validate_tokens([token]) == 1
+
+    def allowed(self) -> NDArray[np.int32]:
+        bits = np.frombuffer(self._matcher.compute_bitmask(), dtype=np.uint8)
+        self._check()
+        flags = np.unpackbits(bits, bitorder="little")[: self._weights.n_vocab]
+        return np.flatnonzero(flags).astype(np.int32)
+
+    def accept(self, token: int) -> None:
+        if not self._weights.ends_generation(token):
+            self._matcher.consume_token(token)
+            self._check()
+
+    @property
+    def finished(self) -> bool:
+        return self._matcher.is_stopped()
+
+    def _check(self) -> None:
+        # Its limits on size (items, rows, states) show only here.
+        if self._matcher.is_error():
+            reason = " ".join(self._matcher.get_error().split())
+            raise GrammarError(f"the grammar cannot be followed: {reason}", hint="make it simpler")
+
+
+# -- GBNF ------------------------------------------------------------------------------------------
+
+_stderr_lock = threading.Lock()
+
+
+def _native_sampler(weights: Weights | None, gbnf: str) -> tuple[Any, str]:
+    """llama.cpp's grammar sampler (NULL where it does not compile) and why not.
+
+    llama.cpp prints the reason to the standard error and nowhere else, so that is read here.
+    """
+    if weights is not None:
+        return llama.llama_sampler_init_grammar(weights.vocab, gbnf.encode(), b"root"), ""
+    with _stderr_lock, tempfile.TemporaryFile() as captured:
+        saved = os.dup(2)
+        os.dup2(captured.fileno(), 2)
+        try:
+            sampler = llama.llama_sampler_init_grammar(None, gbnf.encode(), b"root")
+        finally:
+            os.dup2(saved, 2)
+            os.close(saved)
+        captured.seek(0)
+        lines = captured.read(10_000).decode("utf-8", "replace").splitlines()
+    reason = next((line for line in lines if line.strip()), "") or "it has no rule named root"
+    reason = reason.removeprefix("parse: ").removeprefix("error parsing grammar: ")
+    return sampler, reason
+
+
+class _NativeMatcher:
+    """A refused token must never be accepted: llama.cpp ends the process on one."""
+
+    def __init__(self, weights: Weights, gbnf: str) -> None:
+        self._weights = weights
+        self._sampler, _ = _native_sampler(weights, gbnf)
+        self._free = weakref.finalize(self, llama.llama_sampler_free, self._sampler)
+
+    def allows(self, token: int) -> bool:
+        return bool(len(self._apply(np.array([token], dtype=np.int32))))
+
+    def allowed(self) -> NDArray[np.int32]:
+        return self._apply(np.arange(self._weights.n_vocab, dtype=np.int32))
+
+    def accept(self, token: int) -> None:
+        llama.llama_sampler_accept(self._sampler, token)
+
+    @property
+    def finished(self) -> bool:
+        return False  # the end-of-answer token is then the only one allowed
+
+    def _apply(self, tokens: NDArray[np.int32]) -> NDArray[np.int32]:
+        data, candidates = candidates_of(tokens, np.zeros(len(tokens), dtype=np.float32))
+        llama.llama_sampler_apply(self._sampler, ctypes.byref(candidates))
+        kept = data[: candidates.size]
+        return kept["id"][np.isfinite(kept["logit"])]
+
+
+CANDIDATE = np.dtype([("id", np.int32), ("logit", np.float32), ("p", np.float32)])
+
+
+def candidates_of(
+    tokens: NDArray[np.int32], logits: NDArray[np.float32]
+) -> tuple[NDArray[np.void], llama.llama_token_data_array]:
+    """llama.cpp's candidate array over ``tokens``, and the numpy memory behind it (keep it alive)."""
+    data = np.zeros(len(tokens), dtype=CANDIDATE)
+    data["id"] = tokens
+    data["logit"] = logits
+    pointer = data.ctypes.data_as(llama.llama_token_data_p)
+    return data, llama.llama_token_data_array(pointer, len(tokens), -1, False)

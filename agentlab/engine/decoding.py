@@ -1,0 +1,141 @@
+"""One request decoded: from the tokens of a prompt to pieces of text."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from agentlab.engine.constraint import Constraint, Matcher, candidates_of
+from agentlab.engine.context import Context, log_softmax
+from agentlab.engine.sampling import PENALTY_WINDOW, SamplerChain, Sampling
+from agentlab.engine.text import TextStream
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What to decode.
+
+    ``max_tokens`` None goes on to the end of the context. ``top_logprobs`` None reports no
+    log-probabilities, 0 those of the chosen tokens, n also the n likeliest at each place.
+    """
+
+    tokens: tuple[int, ...]
+    sampling: Sampling
+    max_tokens: int | None = None
+    stop: tuple[str, ...] = ()
+    constraint: Constraint | None = None
+    top_logprobs: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TokenLogprob:
+    """A token's natural log-probability before any sampling filter, and its likeliest rivals."""
+
+    text: str
+    data: bytes
+    logprob: float
+    top: tuple[TokenLogprob, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Timings:
+    """Counts of tokens and wall-clock seconds of one request."""
+
+    prompt_tokens: int
+    cached_tokens: int
+    completion_tokens: int
+    prompt_seconds: float
+    completion_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Text that may be shown at once. The last piece says why the answer ended.
+
+    ``finish`` is "stop" (the model's own end, a stop string, or a grammar with nothing left to
+    say) or "length" (max_tokens, or the context is full).
+    """
+
+    text: str
+    logprobs: tuple[TokenLogprob, ...] = ()
+    finish: str | None = None
+    timings: Timings | None = None
+
+
+def decode(context: Context, request: Request) -> Iterator[Piece]:
+    """Read the prompt, then yield pieces until the answer ends.
+
+    Raises:
+        ContextOverflow: the prompt does not fit.
+        GrammarError: the constraint cannot be followed.
+        TurnCancelled: the context was aborted.
+    """
+    weights = context.weights
+    matcher = request.constraint.matcher(weights) if request.constraint else None
+    began = time.perf_counter()
+    cached = context.read(request.tokens)
+    read = time.perf_counter()
+    text = TextStream(request.stop)
+    limit = context.n_ctx - len(request.tokens)
+    if request.max_tokens is not None:
+        limit = min(limit, request.max_tokens)
+    written = 0
+    finish: str | None = None if limit > 0 else "length"
+    with SamplerChain(request.sampling, weights.n_vocab) as chain:
+        if request.sampling.penalises:
+            chain.accept(request.tokens[-PENALTY_WINDOW:])
+        while finish is None:
+            token = _choose(context, chain, matcher)
+            if weights.ends_generation(token):
+                finish = "stop"
+                break
+            written += 1
+            logprobs = _logprobs(context, token, request.top_logprobs)
+            shown = text.feed(weights.piece(token))
+            if text.stopped or (matcher is not None and matcher.finished):
+                finish = "stop"
+            elif written >= limit:
+                finish = "length"
+            if shown or logprobs:
+                yield Piece(shown, logprobs)
+            if finish is None:
+                context.append(token)
+    done = time.perf_counter()
+    timings = Timings(len(request.tokens), cached, written, read - began, done - read)
+    yield Piece(text.finish(), finish=finish, timings=timings)
+
+
+def _choose(context: Context, chain: SamplerChain, matcher: Matcher | None) -> int:
+    if matcher is None:
+        return chain.sample(context.pointer)
+    logits = context.last_logits
+    everything = np.arange(len(logits), dtype=np.int32)
+    _memory, candidates = candidates_of(everything, logits)
+    token = chain.choose(candidates)
+    if not matcher.allows(token):
+        allowed = matcher.allowed()
+        _memory, candidates = candidates_of(allowed, logits[allowed])
+        token = chain.choose(candidates)
+    matcher.accept(token)
+    chain.accept([token])
+    return token
+
+
+def _logprobs(context: Context, token: int, top: int | None) -> tuple[TokenLogprob, ...]:
+    if top is None:
+        return ()
+    values = log_softmax(context.last_logits)
+    weights = context.weights
+
+    def of(token: int, rivals: tuple[TokenLogprob, ...] = ()) -> TokenLogprob:
+        data = weights.piece(token) or weights.text_of(token).encode()
+        return TokenLogprob(data.decode("utf-8", "replace"), data, float(values[token]), rivals)
+
+    best: list[int] = []
+    if top:
+        best = np.argpartition(-values, top)[:top].tolist()
+        best.sort(key=lambda t: -values[t])
+    return (of(token, tuple(map(of, best))),)
