@@ -30,7 +30,7 @@ LLAMA = "llama-cpp-python"
 
 
 def main() -> int:
-    if sys.version_info < (3, 11):  # noqa: UP036: this file runs before anything was checked
+    if sys.version_info < (3, 11):  # noqa: UP036
         return fail(
             f"Python 3.11 or later is needed, this is {sys.version.split()[0]}",
             "name another one: make PYTHON=python3.12 …",
