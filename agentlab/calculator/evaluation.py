@@ -1,0 +1,181 @@
+"""A tree to its value: exact rationals, and floats where a float function takes part.
+
+A float that decides something (a comparison, floor, ceil, round, ``//``, ``%``, a factorial) is
+first rounded to 15 significant digits, so that ``floor(log(1000, 10))`` is 3.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from fractions import Fraction
+
+from agentlab.calculator import exact, floats
+from agentlab.calculator.formatting import to_digits
+from agentlab.calculator.limits import checked
+from agentlab.calculator.syntax import (
+    Binary,
+    Call,
+    Change,
+    Comparison,
+    Constant,
+    Factorial,
+    Negative,
+    Node,
+    Number,
+    Percent,
+)
+from agentlab.errors import ToolError
+
+Value = Fraction | float
+_CONSTANTS = {"pi": math.pi, "e": math.e}
+_HUNDRED = Fraction(100)
+
+
+def value_of(tree: Node | Comparison) -> Value | bool:
+    """The value of ``tree``.
+
+    Raises:
+        ToolError: it has no real value, or one beyond the limits.
+    """
+    if isinstance(tree, Comparison):
+        return _compare(tree.operator, _decisive(_value(tree.left)), _decisive(_value(tree.right)))
+    return _value(tree)
+
+
+def _value(node: Node) -> Value:
+    match node:
+        case Number(value):
+            return value
+        case Constant(name):
+            return _CONSTANTS[name]
+        case Negative(operand):
+            return -_value(operand)
+        case Factorial(operand):
+            return exact.factorial(_decisive(_value(operand)))
+        case Percent(operand):
+            return _binary("/", _value(operand), _HUNDRED)
+        case Binary(operator, left, right):
+            return _binary(operator, _value(left), _value(right))
+        case Change(left, percent):
+            return _change(_value(left), _value(percent))
+        case Call(name, arguments):
+            return _call(name, [_value(argument) for argument in arguments])
+
+
+def _decisive(value: Value) -> Fraction:
+    return value if isinstance(value, Fraction) else to_digits(value)
+
+
+def _compare(operator: str, left: Fraction, right: Fraction) -> bool:
+    return {
+        "<": left < right,
+        "<=": left <= right,
+        ">": left > right,
+        ">=": left >= right,
+        "=": left == right,
+        "≠": left != right,
+    }[operator]
+
+
+def _change(left: Value, share: Value) -> Value:
+    return _binary("+", left, _binary("*", left, share))
+
+
+def _binary(operator: str, left: Value, right: Value) -> Value:
+    if operator == "//":
+        return exact.floor_divide(_decisive(left), _decisive(right))
+    if operator == "%":
+        return exact.remainder(_decisive(left), _decisive(right))
+    if operator == "^":
+        return _power(left, right)
+    if isinstance(left, Fraction) and isinstance(right, Fraction):
+        return _exactly(operator, left, right)
+    return _in_floats(operator, floats.to_float(left), floats.to_float(right))
+
+
+def _exactly(operator: str, left: Fraction, right: Fraction) -> Fraction:
+    if operator == "+":
+        return checked(left + right)
+    if operator == "-":
+        return checked(left - right)
+    if operator == "*":
+        return checked(left * right)
+    return exact.divide(left, right)
+
+
+def _in_floats(operator: str, left: float, right: float) -> float:
+    if operator == "+":
+        return floats.finite(left + right)
+    if operator == "-":
+        return floats.finite(left - right)
+    if operator == "*":
+        return floats.finite(left * right)
+    if right == 0:
+        raise ToolError("division by zero", hint="the divisor must not be 0")
+    return floats.finite(left / right)
+
+
+def _power(base: Value, exponent: Value) -> Value:
+    if isinstance(base, Fraction) and isinstance(exponent, Fraction):
+        result = exact.power(base, exponent)
+        if result is not None:
+            return result
+    x, y = floats.to_float(base), floats.to_float(exponent)
+    if x == 0 and y < 0:
+        raise ToolError("0 has no negative power", hint="it would be a division by zero")
+    if x < 0 and not y.is_integer():
+        raise ToolError(
+            "a negative number has no real power with a fractional exponent",
+            hint="for an odd root write -(8^(1/3)) instead of (-8)^(1/3)",
+        )
+    return floats.apply("power", x, y)
+
+
+def _call(name: str, arguments: list[Value]) -> Value:
+    special = _SPECIAL.get(name)
+    if special is not None:
+        return special(arguments)
+    return floats.apply(name, floats.to_float(arguments[0]))
+
+
+def _sqrt(arguments: list[Value]) -> Value:
+    value = arguments[0]
+    if isinstance(value, Fraction) and value >= 0:
+        root = exact.square_root(value)
+        if root is not None:
+            return root
+    return floats.apply("sqrt", floats.to_float(value))
+
+
+def _log(arguments: list[Value]) -> Value:
+    logarithms = [floats.apply("log", floats.to_float(a)) for a in arguments]
+    if len(logarithms) == 1:
+        return logarithms[0]
+    if logarithms[1] == 0:
+        raise ToolError("a logarithm cannot have the base 1", hint="write log(8, 2)")
+    return floats.finite(logarithms[0] / logarithms[1])
+
+
+def _round(arguments: list[Value]) -> Value:
+    digits = _decisive(arguments[1]) if len(arguments) > 1 else Fraction(0)
+    if digits.denominator != 1:
+        raise ToolError("round needs a whole number of places", hint="write round(2.345, 2)")
+    # Beyond 1,000 places it refuses, whatever the size of the number.
+    return exact.round_half_away(_decisive(arguments[0]), max(-2000, min(2000, digits.numerator)))
+
+
+_SPECIAL: dict[str, Callable[[list[Value]], Value]] = {
+    "abs": lambda a: -a[0] if a[0] < 0 else a[0],
+    "min": lambda a: min(a, key=_decisive),
+    "max": lambda a: max(a, key=_decisive),
+    "floor": lambda a: Fraction(math.floor(_decisive(a[0]))),
+    "ceil": lambda a: Fraction(math.ceil(_decisive(a[0]))),
+    "mod": lambda a: exact.remainder(_decisive(a[0]), _decisive(a[1])),
+    "round": _round,
+    "sqrt": _sqrt,
+    "log": _log,
+    "ln": _log,
+    "degrees": lambda a: _binary("/", _binary("*", a[0], Fraction(180)), math.pi),
+    "radians": lambda a: _binary("/", _binary("*", a[0], math.pi), Fraction(180)),
+}

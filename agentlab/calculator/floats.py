@@ -1,0 +1,105 @@
+"""The functions with irrational values, in double precision, by numexpr.
+
+numexpr's check of the text it is given does not keep hostile text from running Python, so it is
+given none: each string below is written here, and the numbers go in as variables.
+"""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+from typing import cast
+
+from agentlab.errors import ToolError
+
+_EXPRESSIONS = {
+    "sqrt": "sqrt(x)",
+    "exp": "exp(x)",
+    "log": "log(x)",
+    "log2": "log2(x)",
+    "log10": "log10(x)",
+    "sin": "sin(x)",
+    "cos": "cos(x)",
+    "tan": "tan(x)",
+    "asin": "arcsin(x)",
+    "acos": "arccos(x)",
+    "atan": "arctan(x)",
+    "sinh": "sinh(x)",
+    "cosh": "cosh(x)",
+    "tanh": "tanh(x)",
+    "power": "x ** y",
+}
+
+
+def to_float(value: Fraction | float) -> float:
+    """``value`` in double precision.
+
+    Raises:
+        ToolError: it is beyond 1.8e308.
+    """
+    try:
+        return float(value)
+    except OverflowError:
+        raise _beyond_double() from None
+
+
+def finite(value: float) -> float:
+    """``value``, unless it overflowed.
+
+    Raises:
+        ToolError: it is infinite or not a number.
+    """
+    if not math.isfinite(value):
+        raise _beyond_double()
+    return value
+
+
+def apply(name: str, x: float, y: float = 0.0) -> float:
+    """The function ``name`` of ``x`` (and ``y``).
+
+    Raises:
+        ToolError: it has no real value there, or one beyond 1.8e308.
+    """
+    _refuse_outside_domain(name, x)
+    if name in ("sin", "cos", "tan"):
+        return _trigonometric(name, x)
+    return finite(_numexpr(name, x, y))
+
+
+def _trigonometric(name: str, x: float) -> float:
+    # A sine smaller than the distance between floats at x is the sine of a multiple of pi, which
+    # no float can be exactly: it is 0, and the tangent at such a cosine has no value.
+    spacing = math.ulp(x)
+    if abs(x) > 1e15:
+        raise ToolError(
+            f"{name} of a number above 1e15 cannot be computed precisely",
+            hint="reduce the angle first: mod(x, 2*pi)",
+        )
+    if name == "tan" and abs(_numexpr("cos", x)) <= spacing:
+        raise ToolError("tan has no value at an odd multiple of pi/2", hint="use another angle")
+    value = _numexpr(name, x)
+    return 0.0 if abs(value) <= spacing and abs(x) > 1 else finite(value)
+
+
+def _refuse_outside_domain(name: str, x: float) -> None:
+    if name == "sqrt" and x < 0:
+        raise ToolError("a negative number has no real square root", hint="check the sign")
+    if name in ("log", "log2", "log10") and x <= 0:
+        raise ToolError(f"{name} needs a number above 0", hint="check the sign")
+    if name in ("asin", "acos") and abs(x) > 1:
+        raise ToolError(f"{name} needs a number from -1 to 1", hint="check the ratio")
+
+
+def _numexpr(name: str, x: float, y: float = 0.0) -> float:
+    import numexpr  # type: ignore[import-untyped]
+
+    variables = {"x": x, "y": y} if name == "power" else {"x": x}
+    value = numexpr.evaluate(_EXPRESSIONS[name], local_dict=variables, global_dict={})
+    return cast(float, value.item())
+
+
+def _beyond_double() -> ToolError:
+    return ToolError(
+        "the value is beyond 1.8e308, the limit of functions such as exp, log and sqrt",
+        hint="use smaller numbers, or only + - * / ^, which are exact",
+    )

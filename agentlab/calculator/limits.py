@@ -1,0 +1,34 @@
+"""How large an expression and its numbers may be. Everything is checked before it is computed."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from agentlab.errors import ToolError
+
+MAX_CHARACTERS = 500
+MAX_TOKENS = 200
+MAX_DEPTH = 50
+MAX_BITS = 16_384  # of a numerator or denominator: 4,932 digits
+
+
+def too_large() -> ToolError:
+    """The error of a number beyond :data:`MAX_BITS`."""
+    return ToolError(
+        "the result would have more than 4,932 digits",
+        hint="use smaller numbers, or compare logarithms",
+    )
+
+
+def checked(value: Fraction) -> Fraction:
+    """``value``, when it is within :data:`MAX_BITS`.
+
+    For the results of + - * /, whose operands are within the limit and so whose cost is bounded;
+    powers, factorials and exponents are estimated before they are computed.
+
+    Raises:
+        ToolError: it is larger.
+    """
+    if max(value.numerator.bit_length(), value.denominator.bit_length()) > MAX_BITS:
+        raise too_large()
+    return value

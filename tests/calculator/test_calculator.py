@@ -1,0 +1,226 @@
+"""What the calculator answers, and how it refuses."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import pytest
+
+from agentlab.calculator import evaluate
+from agentlab.errors import ToolError
+
+
+@pytest.mark.parametrize(
+    ("expression", "text"),
+    [
+        ("0.1 + 0.2", "0.3"),
+        ("2^64 + 1", "18446744073709551617"),
+        ("9007199254740993 * 1.0", "9007199254740993"),
+        ("2^10", "1024"),
+        ("2**10", "1024"),
+        ("2^3^2", "512"),
+        ("-2^2", "-4"),
+        ("2^-2", "0.25"),
+        ("(-2)^3", "-8"),
+        ("0^0", "1"),
+        ("(-1)^999999999999", "-1"),
+        ("1^(10^4000)", "1"),
+        ("7 // 2", "3"),
+        ("-7 // 2", "-4"),
+        ("-7 % 3", "2"),
+        ("7 % 2.5", "2"),
+        ("mod(17, -5)", "-3"),
+        ("5!", "120"),
+        ("3!^2", "36"),
+        ("-3!", "-6"),
+        ("(3!)!", "720"),
+        ("1e3", "1000"),
+        ("1.5E-3", "0.0015"),
+        (".5 + 5.", "5.5"),
+        ("+5 - -5", "10"),
+    ],
+)
+def test_arithmetic_is_exact(expression: str, text: str) -> None:
+    result = evaluate(expression)
+    assert (result.text, result.rounded) == (text, False)
+
+
+@pytest.mark.parametrize(
+    ("expression", "text"),
+    [
+        ("15%", "0.15"),
+        ("15% of 80", "12"),
+        ("15 % of 80", "12"),
+        ("1/4 of 80", "20"),
+        ("200 + 10%", "220"),
+        ("200 - 15%", "170"),
+        ("200 + -10%", "180"),
+        ("100 + 10% + 10%", "121"),
+        ("10% + 5%", "0.15"),
+        ("200 + (10%)", "200.1"),
+        ("200 + 15% of 80", "212"),
+        ("200 + 10% * 5", "200.5"),
+        ("50% * 80", "40"),
+        ("10% - 3", "-2.9"),
+        ("17 % 5", "2"),
+        ("17 %(5)", "2"),
+        ("(3 + 7)% of 50", "5"),
+    ],
+)
+def test_percent(expression: str, text: str) -> None:
+    assert evaluate(expression).text == text
+
+
+@pytest.mark.parametrize(
+    ("expression", "text"),
+    [
+        ("1,234,567 + 1", "1234568"),
+        ("1,299.99 * 2", "2599.98"),
+        ("$1,299 * 0.85", "1104.15"),
+        ("1299 €", "1299"),
+        ("£(2 + 3)", "5"),
+        ("3 × 4 ÷ 2 − 1", "5"),
+        ("2² + 10³", "1004"),
+        ("2¹⁰", "1024"),
+        ("１２＋３", "15"),
+        ("（１＋２）＊３", "9"),
+        ("√16 + 1", "5"),
+        ("max((1,234), 5)", "1234"),
+        ("max(100,200)", "200"),
+        ("2\u00a0*\u202f3", "6"),
+    ],
+)
+def test_signs_that_people_write(expression: str, text: str) -> None:
+    assert evaluate(expression).text == text
+
+
+@pytest.mark.parametrize(
+    ("expression", "text", "rounded"),
+    [
+        ("sqrt(16)", "4", False),
+        ("sqrt(9/4)", "1.5", False),
+        ("8^(1/3)", "2", False),
+        ("(27/8)^(2/3)", "2.25", False),
+        ("abs(-3) + min(2, 1) + max(1, 2, 3)", "7", False),
+        ("round(2.5)", "3", False),
+        ("round(-2.5)", "-3", False),
+        ("round(2.675, 2)", "2.68", False),
+        ("round(1234, -2)", "1200", False),
+        ("floor(-1.5)", "-2", False),
+        ("ceil(-1.5)", "-1", False),
+        ("floor(log(1000, 10))", "3", False),
+        ("SQRT(2)", "1.4142135623731", True),
+        ("log10(1000)", "3", True),
+        ("log2(8)", "3", True),
+        ("ln(e)", "1", True),
+        ("log(8, 2)", "3", True),
+        ("exp(1) - e", "0", True),
+        ("sin(pi)", "0", True),
+        ("cos(pi/2)", "0", True),
+        ("sin(radians(30))", "0.5", True),
+        ("degrees(pi)", "180", True),
+        ("atan(1) * 4", "3.14159265358979", True),
+        ("1/3", "0.333333333333333", True),
+        ("2/3", "0.666666666666667", True),
+        ("10^20/3", "3.33333333333333e+19", True),
+        ("1/3/10^10", "3.33333333333333e-11", True),
+        ("1/2^20", "0.00000095367431640625", False),
+        ("-1/8", "-0.125", False),
+    ],
+)
+def test_functions_and_rounding(expression: str, text: str, rounded: bool) -> None:
+    result = evaluate(expression)
+    assert (result.text, result.rounded) == (text, rounded)
+
+
+@pytest.mark.parametrize(
+    ("expression", "text"),
+    [
+        ("3 < 5", "true"),
+        ("3 >= 5", "false"),
+        ("3 ≥ 3", "true"),
+        ("0.1 + 0.2 = 0.3", "true"),
+        ("1/3 == 2/6", "true"),
+        ("5! = 120", "true"),
+        ("3 != 4", "true"),
+        ("3 ≠ 3", "false"),
+        ("sqrt(2)^2 = 2", "true"),
+    ],
+)
+def test_comparison(expression: str, text: str) -> None:
+    assert evaluate(expression).text == text
+
+
+@pytest.mark.parametrize(
+    ("expression", "message", "hint"),
+    [
+        ("", "is empty", "12 * 7"),
+        ("1/0", "division by zero", "not be 0"),
+        ("5 % (3-3)", "division by zero", "not be 0"),
+        ("0^-1", "no negative power", "division by zero"),
+        ("sqrt(-4)", "no real square root", "sign"),
+        ("(-8)^(1/3)", "no real power", "-(8^(1/3))"),
+        ("(-2)^pi", "no real power", "-(8^(1/3))"),
+        ("log(0)", "above 0", "sign"),
+        ("asin(2)", "from -1 to 1", "ratio"),
+        ("tan(pi/2)", "no value", "angle"),
+        ("exp(1000)", "beyond 1.8e308", "exact"),
+        ("9**9**9", "4,932 digits", "smaller"),
+        ("1e99999", "4,932 digits", "smaller"),
+        ("1e9999999999", "4,932 digits", "smaller"),
+        ("100000!", "4,932 digits", "smaller"),
+        ("(10^400)!", "4,932 digits", "smaller"),
+        ("2^(1/10^9)", "", ""),
+        ("1.5!", "whole number", "5!"),
+        ("5!!", "ambiguous", "(5!)!"),
+        ("5!=120", "ambiguous", "with spaces"),
+        ("17 % -5", "ambiguous", "mod(17, -5)"),
+        ("max(1,234, 5)", "group thousands or part", "max(1234, 5)"),
+        ("12,34", "malformed", "1,234.56"),
+        ("1.234,56", "malformed", "1,234.56"),
+        ("1.2.3", "malformed", "1,234.56"),
+        ("$5 + €3", "mixes the currencies", "exchange rate"),
+        ("3 x 4", "not a multiplication sign", "*"),
+        ("2(3)", "no operator", "*"),
+        ("(2)(3)", "no operator", "*"),
+        ("2pi", "no operator", "*"),
+        ("3*4=", "nothing follows", "last '='"),
+        ("1<2<3", "at most one comparison", "two values"),
+        ("(1<2)", "two whole expressions", "2*3 < 7"),
+        ("rond(2)", "no function", "round"),
+        ("sqrt 16", "in parentheses", "sqrt(16)"),
+        ("round(1,234.5, 2)", "group thousands or part", "without thousands"),
+        ("sqrt(1, 2)", "takes 1 argument, not 2", "without thousands"),
+        ("((1)", "never closed", ")"),
+        ("1)", "not expected", "between two operators"),
+        ("1 +", "ends too soon", "missing"),
+        ("__import__('os').system('id')", "U+005F", "function names"),
+        ("½ + 1", "U+00BD (VULGAR FRACTION ONE HALF)", "digits"),
+        ("1\x00", "U+0000", "digits"),
+        ("٣ + 1", "U+0663", "digits"),
+        ("∞", "U+221E", "digits"),
+        ("1" * 501, "501 characters", "several"),
+        ("1+" * 150 + "1", "more than 200", "several"),
+        ("(" * 51 + "1" + ")" * 51, "50 deep", "several"),
+        ("-" * 51 + "1", "50 deep", "several"),
+        ("2^" * 51 + "1", "50 deep", "several"),
+    ],
+)
+def test_refusals_say_what_to_write(expression: str, message: str, hint: str) -> None:
+    if not message:  # a root of a high degree is irrational, not slow
+        assert evaluate(expression).rounded
+        return
+    with pytest.raises(ToolError) as caught:
+        evaluate(expression)
+    assert message in str(caught.value)
+    assert hint in caught.value.hint
+
+
+def test_the_largest_whole_number_is_written_in_full() -> None:
+    text = evaluate("2^16383").text
+    assert len(text) == 4932
+    assert text.endswith(str(pow(2, 16383, 10**50)))
+
+
+def test_the_value_is_exact_where_the_text_is_rounded() -> None:
+    assert evaluate("1/3").value == Fraction(1, 3)
