@@ -13,8 +13,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
+from contextlib import contextmanager, nullcontext
+from contextvars import Context, ContextVar, copy_context
 
 from agentlab.errors import TurnCancelled
 
@@ -83,3 +83,23 @@ def cancellable(scope: Cancellation | None = None) -> Iterator[Cancellation]:
         yield scope
     finally:
         _current.reset(token)
+
+
+@contextmanager
+def child() -> Iterator[tuple[Cancellation, Context]]:
+    """A scope under the one in force, and a context to run things in that stops with it.
+
+    A generator cannot hold a scope open while it is suspended: its reader would run under the
+    scope too. So it runs what it drives by ``context.run(...)``. The scope is cancelled when the
+    one in force is, and when the block is left by an exception, a closed generator's included.
+    """
+    outer = _current.get()
+    scope = Cancellation()
+    context = copy_context()
+    context.run(_current.set, scope)
+    with outer.listening(scope.cancel) if outer is not None else nullcontext():
+        try:
+            yield scope, context
+        except BaseException:
+            scope.cancel()
+            raise

@@ -1,0 +1,78 @@
+"""The events of any Runnable: a chain's own, or the tokens of what has no steps."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Generator
+from contextlib import aclosing, closing
+from typing import Any
+
+from langchain_core.runnables import Runnable, RunnableConfig, ensure_config
+
+from agentlab import cancellation
+from agentlab.chains.chain import Chain
+from agentlab.chains.happenings import Happening, Run
+from agentlab.chains.stepping import astream_step, stream_step
+from agentlab.chains.usage import UsageCounter
+from agentlab.chains.watching import awatched, watched
+from agentlab.events import Answer, Event, StepFinished, Token
+
+
+def events_of(
+    runnable: Runnable[Any, Any], input: Any, config: RunnableConfig | None = None
+) -> Generator[Event, None, None]:
+    """Run ``runnable`` and yield what happens.
+
+    A chain's :meth:`~agentlab.chains.Chain.events`; of anything else its ``Token`` events (with an
+    empty ``step``), ``Usage`` and ``Answer``, or ``Failed`` and then the error.
+    """
+    if isinstance(runnable, Chain):
+        yield from runnable.events(input, config)
+        return
+    usage = UsageCounter()
+    yield from watched(_happenings(runnable, input, usage.attached_to(config)), usage)
+
+
+async def aevents_of(
+    runnable: Runnable[Any, Any], input: Any, config: RunnableConfig | None = None
+) -> AsyncGenerator[Event, None]:
+    """:func:`events_of`, asynchronously."""
+    usage = UsageCounter()
+    config = usage.attached_to(config)
+    if isinstance(runnable, Chain):
+        happenings = runnable.ahappenings(input, config)
+    else:
+        happenings = _ahappenings(runnable, input, config)
+    async with aclosing(awatched(happenings, usage)) as events:
+        async for event in events:
+            yield event
+
+
+def _happenings(
+    runnable: Runnable[Any, Any], input: Any, config: RunnableConfig
+) -> Generator[Happening, None, None]:
+    with cancellation.child() as (scope, context):
+        run = Run({}, scope, context)
+        with closing(stream_step("", runnable, input, run, ensure_config(config))) as happenings:
+            for happening in happenings:
+                yield _without_step(happening)
+
+
+async def _ahappenings(
+    runnable: Runnable[Any, Any], input: Any, config: RunnableConfig
+) -> AsyncGenerator[Happening, None]:
+    with cancellation.child() as (scope, context):
+        run = Run({}, scope, context)
+        stepping = astream_step("", runnable, input, run, ensure_config(config))
+        async with aclosing(stepping) as happenings:
+            async for happening in happenings:
+                yield _without_step(happening)
+
+
+def _without_step(happening: Happening) -> Happening:
+    match happening.event:
+        case Token():
+            return Happening(happening.event)
+        case StepFinished(value=value):
+            return Happening(Answer(value))
+        case _:
+            return Happening(None)
