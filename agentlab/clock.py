@@ -1,7 +1,7 @@
-"""Time, chance and fresh identifiers, asked for at the boundary: so they can be frozen and replayed.
+"""Time, chance and fresh identifiers, asked for at the boundary, to be frozen and replayed.
 
-Whoever writes one of them into a prompt asks here. ``monotonic`` and ``sleep`` follow recorded time
-while a recording is replayed, so a replayed run has the durations of the real one and does not wait.
+Whoever writes one of them into a prompt asks here. ``monotonic`` and ``sleep`` follow recorded
+time while a recording is replayed: a replayed run lasts as long as the real one, without waiting.
 """
 
 from __future__ import annotations

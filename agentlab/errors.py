@@ -26,9 +26,16 @@
     │   ├── StepLimit                 an agent took all the steps it had
     │   ├── BudgetExceeded            calls, tokens or seconds ran out
     │   ├── SessionBusy               somebody else is writing this conversation
+    │   ├── Offline                   a model or the network was asked for during replay
+    │   ├── EffectRefused             a tool with side effects was asked for outside recording
+    │   ├── NotRecordable             a call's result has no place in a recording
+    │   ├── RecordedError             an error whose own type cannot be made again; .original
     │   └── StoreError                a stored file cannot be read or written
+    │       ├── SecretFound           a recording holds a secret: it was not written
     │       └── CorruptStore          a stored file is damaged
+    │           └── NewerFormat       a stored file was written by a later AgentLab
     ├── ScenarioFailed                an expectation was not met            exit 3
+    │   └── Diverged                  a run is not the recorded one; .drift
     └── ToolError                     raised in a tool: the model is told, the run goes on
     TurnCancelled (BaseException)     somebody pressed Ctrl-C               exit 130
 """
@@ -176,10 +183,46 @@ class CorruptStore(StoreError):
     """A stored file is damaged."""
 
 
+class NewerFormat(CorruptStore):
+    """A stored file was written by a later version, in a format this one cannot read."""
+
+
+class SecretFound(StoreError):
+    """A recording still holds a secret, so nothing was written."""
+
+
+class Offline(RunError):
+    """A model or the network was asked for while everything must come from a recording."""
+
+
+class EffectRefused(RunError):
+    """A tool with side effects was asked for where it may not run."""
+
+
+class NotRecordable(RunError):
+    """A call returned something that cannot be written down and made again."""
+
+
+class RecordedError(RunError):
+    """A recorded error whose type is not loaded here. ``original`` is that type's full name."""
+
+    def __init__(self, message: str, *, original: str = "", hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.original = original
+
+
 class ScenarioFailed(AgentLabError, AssertionError):
     """An expectation of a scenario was not met."""
 
     exit_code = 3
+
+
+class Diverged(ScenarioFailed):
+    """A run made a call that is not in its recording, or left one out; ``drift`` tells which."""
+
+    def __init__(self, message: str, *, drift: object = None, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.drift = drift
 
 
 class ToolError(AgentLabError):
