@@ -14,7 +14,13 @@ from bench.measure import Comparison, side_by_side
 
 CONTEXT = 2048
 THREADS = 2
-PARAMETERS = {"temperature": 0.0, "top_k": 40, "top_p": 1.0, "min_p": 0.0, "repeat_penalty": 1.0}
+PARAMETERS: dict[str, Any] = {
+    "temperature": 0.0,
+    "top_k": 40,
+    "top_p": 1.0,
+    "min_p": 0.0,
+    "repeat_penalty": 1.0,
+}
 HOLE = "@HOLE@"
 TARGET = "under 1 ms or 1 % more"
 
