@@ -57,7 +57,7 @@ def fetch(
         ModelFileError: the file is not a GGUF model.
     """
     spec = HubSpec(repo, pattern, revision)
-    cached = _pinned_copy(spec)
+    cached = _pinned_copy(spec, progress)
     if cached is not None:
         return cached
     sums, problem = _list(spec)
@@ -73,7 +73,7 @@ def fetch(
     return paths[0]
 
 
-def _pinned_copy(spec: HubSpec) -> Path | None:
+def _pinned_copy(spec: HubSpec, progress: Progress | None) -> Path | None:
     """The cached file, where ``spec`` is a full name and the file's pin is met."""
     known = pins()
     names = spec.parts()
@@ -82,7 +82,9 @@ def _pinned_copy(spec: HubSpec) -> Path | None:
         return None
     for snapshot in snapshots(spec):
         paths = [snapshot / name for name in names]
-        if all(path.is_file() for path in paths) and [sha256_of(p) for p in paths] == wanted:
+        if not all(path.is_file() for path in paths):
+            continue
+        if [sha256_of(path, progress=progress) for path in paths] == wanted:
             check_gguf(paths[0])
             return paths[0]
     return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -71,11 +72,7 @@ def models_folder() -> Path:
 
 
 def _gguf_files(folder: Path) -> Iterator[Path]:
-    count = 0
-    for path in sorted(folder.rglob("*.gguf")):
-        if count < _MOST and _is_first_part(path):
-            count += 1
-            yield path
+    return itertools.islice(filter(_is_first_part, sorted(folder.rglob("*.gguf"))), _MOST)
 
 
 def _hub_files() -> Iterator[tuple[str, Path]]:
