@@ -1,0 +1,166 @@
+"""Tool files: ``tools/NAME.py`` defines the tool ``NAME``, and may say its ``POLICY``.
+
+A tool is code. It is only loaded from the configured folders, the user's own before the shipped.
+"""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import hashlib
+import importlib.util
+import re
+import sys
+import traceback
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from langchain_core.tools import BaseTool
+
+from agentlab import config
+from agentlab.errors import ToolDefinitionError
+from agentlab.tools.guarded import guard
+from agentlab.tools.policy import ToolPolicy
+
+_NAME = re.compile(r"[a-z][a-z0-9_]*")
+
+
+def list_tools() -> list[str]:
+    """The names of the tools in the configured folders, sorted."""
+    return sorted(_files())
+
+
+def load_tools(*tools: str | BaseTool) -> list[BaseTool]:
+    """The tools named, each within its policy. LangChain tools may stand between the names.
+
+    Raises:
+        ToolDefinitionError: no tool has that name, its file is wrong, or a name comes twice.
+    """
+    loaded = [_load(tool) if isinstance(tool, str) else guard(tool) for tool in tools]
+    names = [tool.name for tool in loaded]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise ToolDefinitionError(
+            f"two tools have the name {twice!r}", hint="give each tool one name of its own"
+        )
+    return loaded
+
+
+def tool_file(name: str) -> Path:
+    """The file that defines the tool ``name``.
+
+    Raises:
+        ToolDefinitionError: there is none.
+    """
+    files = _files()
+    if name in files:
+        return files[name]
+    near = difflib.get_close_matches(name, files, n=1)
+    hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(sorted(files))}"
+    raise ToolDefinitionError(f"no tool is named {name!r}", hint=hint)
+
+
+def _load(name: str) -> BaseTool:
+    file = tool_file(name)
+    tool, policy = read_tool_file(file)
+    return guard(tool, policy, file=file)
+
+
+def _files() -> dict[str, Path]:
+    found: dict[str, Path] = {}
+    for folder in config.folders("tools"):
+        for file in sorted(folder.glob("*.py")):
+            if _NAME.fullmatch(file.stem):
+                found.setdefault(file.stem, file)
+    return found
+
+
+def read_tool_file(file: Path) -> tuple[BaseTool, ToolPolicy]:
+    """The tool that ``file`` defines, bare, and its policy.
+
+    Raises:
+        ToolDefinitionError: it does not define one; the message names the line.
+    """
+    module = _execute(file)
+    tool = getattr(module, file.stem, None)
+    if not isinstance(tool, BaseTool):
+        others = [n for n, v in vars(module).items() if isinstance(v, BaseTool)]
+        found = f"it defines {', '.join(others)}" if others else "it defines none"
+        line = _line_of(file, others[0] if others else file.stem)
+        raise ToolDefinitionError(
+            f"{file}:{line}: the file must define the tool {file.stem!r} and {found}",
+            hint=f"write @tool(parse_docstring=True) above def {file.stem}(...)",
+        )
+    line = _line_of(file, file.stem)
+    if tool.name != file.stem:
+        raise ToolDefinitionError(
+            f"{file}:{line}: the tool is named {tool.name!r} and its file {file.stem!r}",
+            hint="a tool has the name of its file",
+        )
+    policy = getattr(module, "POLICY", ToolPolicy())
+    if not isinstance(policy, ToolPolicy):
+        raise ToolDefinitionError(
+            f"{file}:{_line_of(file, 'POLICY')}: POLICY is a {type(policy).__name__}",
+            hint="write POLICY = ToolPolicy(timeout=10)",
+        )
+    _check_arguments(file, line, tool)
+    return tool, policy
+
+
+def _execute(file: Path) -> ModuleType:
+    digest = hashlib.sha256(str(file).encode()).hexdigest()[:12]
+    name = f"agentlab_tool_{file.stem}_{digest}"
+    spec = importlib.util.spec_from_file_location(name, file)
+    assert spec is not None  # a .py file always has a loader
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # dataclasses and pydantic look their module up
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        del sys.modules[name]
+        raise ToolDefinitionError(
+            f"{file}:{_line_of_error(file, error)}: {type(error).__name__}: {_first_line(error)}",
+            hint="a tool file must import and define its tool without an error",
+        ) from error
+    return module
+
+
+def _line_of_error(file: Path, error: Exception) -> int:
+    if isinstance(error, SyntaxError) and error.filename == str(file):
+        return error.lineno or 1
+    frames = traceback.extract_tb(error.__traceback__)
+    return next((f.lineno or 1 for f in reversed(frames) if f.filename == str(file)), 1)
+
+
+def _first_line(error: Exception) -> str:
+    text = error.msg if isinstance(error, SyntaxError) else str(error)
+    return text.strip().partition("\n")[0]
+
+
+def _line_of(file: Path, name: str) -> int:
+    """The line that defines ``name``, or 1."""
+    for node in ast.parse(file.read_bytes()).body:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name == name:
+            return node.lineno
+        if isinstance(node, ast.Assign) and any(
+            isinstance(target, ast.Name) and target.id == name for target in node.targets
+        ):
+            return node.lineno
+    return 1
+
+
+def _check_arguments(file: Path, line: int, tool: BaseTool) -> None:
+    if not tool.description.strip():
+        raise ToolDefinitionError(
+            f"{file}:{line}: the tool {tool.name!r} has no description",
+            hint="say in a docstring what it does, for the model to read",
+        )
+    arguments: dict[str, Any] = tool.args
+    for name, schema in arguments.items():
+        if not set(schema) & {"type", "anyOf", "allOf", "oneOf", "$ref", "enum", "const"}:
+            raise ToolDefinitionError(
+                f"{file}:{line}: the argument {name!r} has no type",
+                hint=f"write {name}: str, or another type",
+            )

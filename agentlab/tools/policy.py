@@ -1,0 +1,41 @@
+"""What a tool may do, and how long and how much."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from langchain_core.tools import BaseTool
+
+
+@dataclass(frozen=True, slots=True)
+class ToolPolicy:
+    """The limits that a tool runs in, and what it tells about itself.
+
+    Attributes:
+        timeout: seconds until it is stopped.
+        max_result: characters of its result that the model is shown.
+        network: whether it sends something to other machines.
+        side_effects: whether it changes something outside, so that a person should approve it.
+        isolate: run it in a process of its own, which can be killed whatever it does. Costs about
+            half a second a call. Only for tools that come from a file.
+    """
+
+    timeout: float = 30.0
+    max_result: int = 4_000
+    network: bool = False
+    side_effects: bool = False
+    isolate: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.timeout > 0:
+            raise ValueError(f"timeout must be above 0 seconds, not {self.timeout!r}")
+        if self.max_result < 100:
+            raise ValueError(f"max_result must be at least 100 characters, not {self.max_result!r}")
+
+
+def policy_of(tool: BaseTool) -> ToolPolicy:
+    """The policy of ``tool``; of one that has none, the careful one: it may have side effects."""
+    policy = getattr(tool, "policy", None)
+    return policy if isinstance(policy, ToolPolicy) else ToolPolicy(side_effects=True)
