@@ -28,8 +28,8 @@ from agentlab.chains.watching import awatched, watched
 from agentlab.errors import ChainError, TurnCancelled
 from agentlab.events import Answer, Event
 
-Input: TypeAlias = "Mapping[str, Any] | str"
-Manager: TypeAlias = "CallbackManagerForChainRun | AsyncCallbackManagerForChainRun"
+Input: TypeAlias = Mapping[str, Any] | str
+Manager: TypeAlias = CallbackManagerForChainRun | AsyncCallbackManagerForChainRun
 
 
 class Chain(Runnable[Input, dict[str, Any]]):

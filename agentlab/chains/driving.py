@@ -1,7 +1,7 @@
 """Driving an iterator under a run's scope, and stopping it when its reader stops.
 
 Closing LangChain's generators is not enough: a sequence that is closed reads its model to the end
-first. With the scope cancelled before, the model ends at its next token instead.
+first. Under a scope that is cancelled the model ends at its next token instead.
 """
 
 from __future__ import annotations
@@ -20,21 +20,35 @@ T = TypeVar("T")
 
 def driven(iterator: Iterator[T], run: Run) -> Generator[T, None, None]:
     """The items of ``iterator``, made under the scope and in the context of ``run``."""
-    try:
-        while True:
-            try:
-                item = run.context.run(next, iterator)
-            except StopIteration:
-                return
+    while True:
+        try:
+            item = run.context.run(next, iterator)
+        except StopIteration:
+            return
+        except BaseException:
+            run.scope.cancel()
+            raise
+        try:
             yield item
-    except BaseException:
-        run.scope.cancel()
-        raise
-    finally:
-        close = getattr(iterator, "close", None)
-        if close is not None:
-            with suppress(TurnCancelled):
-                run.context.run(close)
+        except BaseException:
+            run.scope.cancel()
+            _stop(iterator, run)
+            raise
+
+
+def _stop(iterator: Iterator[object], run: Run) -> None:
+    """End ``iterator``, whose scope is cancelled.
+
+    It is asked for one item more, so that the model raises, and the error ends all generators
+    between it and us. Closing alone would leave those inside to the garbage collector, each of
+    which then reads the one below it.
+    """
+    with suppress(TurnCancelled, StopIteration):
+        run.context.run(next, iterator)
+    close = getattr(iterator, "close", None)
+    if close is not None:
+        with suppress(TurnCancelled):
+            run.context.run(close)
 
 
 async def adriven(iterator: AsyncIterator[T], run: Run) -> AsyncGenerator[T, None]:
