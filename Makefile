@@ -22,7 +22,7 @@ check: install ## Lint, format, types, layers, size and public names
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache --no-logo
-	$(BIN)/pytest -q tests/test_size.py tests/test_layers.py $(wildcard tests/test_public_api.py)
+	$(BIN)/pytest -q tests/test_size.py tests/test_layers.py tests/test_public_api.py
 
 fmt: install ## Format the code and mend what ruff can mend
 	$(BIN)/ruff format .
