@@ -31,6 +31,8 @@ class Settings(BaseSettings):
     data: Path = Field(default_factory=_data, description="sessions and checksums of models")
     cache: Path = Field(default_factory=_cache, description="what can be made again")
     project: Path | None = Field(None, description="the project folder, instead of looking for it")
+    search_url: str = Field("", description="a SearXNG server, instead of public search engines")
+    fetch_private: bool = Field(False, description="let fetch_page reach private addresses too")
 
 
 def read_settings(project_file: Path) -> Settings:

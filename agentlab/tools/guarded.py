@@ -16,7 +16,13 @@ from langchain_core.tools import BaseTool, StructuredTool, Tool, ToolException
 from pydantic import ValidationError, create_model
 
 from agentlab.boundary import recordable
-from agentlab.errors import ToolDefinitionError, ToolError, TurnCancelled
+from agentlab.errors import (
+    AgentLabError,
+    ModelError,
+    ToolDefinitionError,
+    ToolError,
+    TurnCancelled,
+)
 from agentlab.tools import isolated, running
 from agentlab.tools.policy import ToolPolicy
 from agentlab.tools.results import shorten, to_text
@@ -220,6 +226,8 @@ def _is_failure(error: BaseException) -> bool:
         return True
     if isinstance(error, TurnCancelled) or not isinstance(error, Exception):
         return False
+    if isinstance(error, AgentLabError):  # a wrong setting or a replay is no concern of the model
+        return isinstance(error, ModelError)
     graph = sys.modules.get("langgraph.errors")  # a tool that asks a person interrupts its graph
     return graph is None or not isinstance(error, graph.GraphBubbleUp)
 

@@ -18,7 +18,7 @@ from typing import Any
 
 from langchain_core.tools import BaseTool
 
-from agentlab import config
+from agentlab.config import folders
 from agentlab.errors import ToolDefinitionError
 from agentlab.tools.guarded import guard
 from agentlab.tools.policy import ToolPolicy
@@ -69,7 +69,7 @@ def _load(name: str) -> BaseTool:
 
 def _files() -> dict[str, Path]:
     found: dict[str, Path] = {}
-    for folder in config.folders("tools"):
+    for folder in folders("tools"):
         for file in sorted(folder.glob("*.py")):
             if _NAME.fullmatch(file.stem):
                 found.setdefault(file.stem, file)

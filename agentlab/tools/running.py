@@ -17,7 +17,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from typing import Any, Generic, TypeVar, cast
 
-from agentlab import cancellation
+from agentlab.cancellation import current, raise_if_cancelled
 from agentlab.errors import ToolError
 
 T = TypeVar("T")
@@ -100,7 +100,7 @@ def run(job: Job[T], name: str, seconds: float) -> T:
             raise
     if not job.done:
         job.stop()
-        cancellation.raise_if_cancelled()
+        raise_if_cancelled()
     return job.result()
 
 
@@ -126,7 +126,7 @@ async def arun(job: Job[T], name: str, seconds: float) -> T:
             raise
     if not job.done:
         job.stop()
-        cancellation.raise_if_cancelled()
+        raise_if_cancelled()
     return job.result()
 
 
@@ -152,7 +152,7 @@ async def arun_coroutine(work: Awaitable[T], name: str, seconds: float) -> T:
             cancelled.cancel()
     if task.done() and not task.cancelled():
         return task.result()
-    cancellation.raise_if_cancelled()
+    raise_if_cancelled()
     raise _too_late(name, seconds)
 
 
@@ -170,7 +170,7 @@ def _too_late(name: str, seconds: float) -> ToolError:
 
 @contextmanager
 def _on_cancel(listener: Callable[[], None]) -> Iterator[None]:
-    scope = cancellation.current()
+    scope = current()
     if scope is None:
         yield
         return

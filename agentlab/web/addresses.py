@@ -1,0 +1,46 @@
+"""Which machines may be reached: public ones, unless the settings allow private ones too."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+
+from agentlab.errors import ToolError
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+
+
+def is_public(address: Address) -> bool:
+    """Whether ``address`` is on the public internet, and so are the addresses embedded in it."""
+    if isinstance(address, ipaddress.IPv6Address):
+        embedded = [address.ipv4_mapped, address.sixtofour, *(address.teredo or ())]
+        if address in _NAT64:
+            embedded.append(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF))
+        if address.is_site_local or not all(is_public(a) for a in embedded if a is not None):
+            return False
+    return address.is_global and not address.is_multicast
+
+
+def resolve(host: str, port: int, *, private: bool = False) -> list[str]:
+    """The addresses of ``host``, all of them public unless ``private`` ones are allowed.
+
+    Connect to one of these, never to the name again: its next answer may be another one.
+
+    Raises:
+        ToolError: the name is unknown, or one of its addresses is not public.
+    """
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        raise ToolError(
+            f"the host {host!r} was not found", hint="check the spelling of the address"
+        ) from error
+    addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
+    for text in addresses:
+        if not private and not is_public(ipaddress.ip_address(text.partition("%")[0])):
+            raise ToolError(
+                f"{host!r} is a private address and may not be fetched",
+                hint="use a public address",
+            )
+    return addresses

@@ -1,0 +1,114 @@
+"""Public search engines, through ddgs's readers of their pages.
+
+Its own front asks them in random order, waits for slow ones beyond its timeout and reports every
+refusal as "no results". So its engines are asked here one after the other, and the status of each
+answer is kept.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from agentlab.web import failures, http
+from agentlab.web.searching import Found, Freshness
+
+_TEXT = ("duckduckgo", "brave", "mojeek", "startpage", "yahoo", "wikipedia")
+_DATED = ("duckduckgo", "brave", "startpage", "yahoo")  # those that know how old a page is
+_NEWS = ("duckduckgo", "yahoo", "bing")
+_PER_ENGINE = 8.0  # seconds
+_REFUSED = (202, 403, 429)  # how they turn away what looks like a program
+
+
+class _Watched:
+    """An engine's HTTP client that remembers the statuses of its answers."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+        self.statuses: list[int] = []
+
+    @property
+    def client(self) -> Any:
+        return self._client.client
+
+    def request(self, *args: Any, **kwargs: Any) -> Any:
+        response = self._client.request(*args, **kwargs)
+        self.statuses.append(response.status_code)
+        return response
+
+
+def search(
+    query: str, region: str, freshness: Freshness, news: bool, deadline: float
+) -> list[Found]:
+    """The results of the first engine that has any.
+
+    Raises:
+        ToolError: none knows anything, and at least one did not answer properly.
+    """
+    from ddgs.engines import ENGINES
+
+    readers = ENGINES["news" if news else "text"]
+    names = _NEWS if news else (_TEXT if freshness == "any" else _DATED)
+    problems: dict[str, str] = {}
+    known_empty = False
+    for name in (name for name in names if name in readers):
+        try:
+            seconds = min(http.remaining(deadline), _PER_ENGINE)
+        except TimeoutError:
+            problems.setdefault("other engines", "no time was left")
+            break
+        results, problem = _ask(readers[name], query, region, freshness, seconds)
+        if results:
+            return results
+        if problem:
+            problems[name] = problem
+        else:
+            known_empty = True
+    if known_empty:
+        return []
+    said = "; ".join(f"{name}: {problem}" for name, problem in problems.items())
+    if any(problem.startswith("refused") for problem in problems.values()):
+        raise failures.rate_limited(said)
+    raise failures.out_of_order(said)
+
+
+def _ask(
+    reader: Any, query: str, region: str, freshness: Freshness, seconds: float
+) -> tuple[list[Found], str]:
+    """One engine's results, or why there are none (empty when it simply knows none)."""
+    engine = reader(timeout=seconds)
+    engine.http_client = watched = _Watched(engine.http_client)
+    limit = None if freshness == "any" else freshness[0]
+    try:
+        results = engine.search(query, region=region, timelimit=limit)
+    except Exception as error:  # noqa: BLE001 - a page that changed breaks its reader in any way
+        results, failure = None, _reason(error)
+    else:
+        failure = ""
+    found = [_found(result) for result in results or []]
+    status = watched.statuses[-1] if watched.statuses else 0
+    if found:
+        return found, ""
+    if status in _REFUSED:
+        return [], f"refused with HTTP {status}"
+    if status and status != 200:
+        return [], f"HTTP {status}"
+    return [], failure
+
+
+def _reason(error: Exception) -> str:
+    text = f"{type(error).__name__} {error}"
+    if "timed out" in text.lower() or "timeout" in text.lower():
+        return "no answer in time"
+    if "connect" in text.lower() or "dns" in text.lower():
+        return "no connection"
+    return "its answer cannot be read"
+
+
+def _found(result: Any) -> Found:
+    return Found(
+        title=str(result.title or ""),
+        url=str(getattr(result, "href", "") or getattr(result, "url", "")),
+        snippet=str(result.body or ""),
+        date=str(getattr(result, "date", "") or "")[:10],
+        source=str(getattr(result, "source", "") or ""),
+    )
