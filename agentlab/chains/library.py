@@ -11,11 +11,11 @@ from agentlab.prompts import load_prompt
 
 
 class Character(BaseModel):
-    """The main character of a story."""
+    """What a text tells of a character."""
 
-    name: str = Field(description="the character's full name", max_length=60)
-    age: int = Field(description="age in years", ge=0, le=150)
-    traits: list[str] = Field(description="what the character is like", min_length=1, max_length=4)
+    name: str = Field(description="the character's name", max_length=60)
+    age: int | None = Field(description="age in years, where the text tells", ge=0, le=999)
+    traits: list[str] = Field(description="what the character is like", max_length=4)
 
 
 def story(model: BaseChatModel) -> Chain:
@@ -46,7 +46,7 @@ def question(model: BaseChatModel) -> Chain:
 
 
 def card(model: BaseChatModel) -> Chain:
-    """A description becomes a character card: JSON that obeys a schema."""
+    """A text becomes a card of its main character: JSON that obeys a schema."""
     return sequential(
         card=load_prompt("extract/character") | model.with_structured_output(Character)
     )

@@ -12,24 +12,34 @@ from agentlab import cancellation
 from agentlab.chains.chain import Chain
 from agentlab.chains.happenings import Happening, Run
 from agentlab.chains.stepping import astream_step, stream_step
+from agentlab.chains.steps import value_of
 from agentlab.chains.usage import UsageCounter
 from agentlab.chains.watching import awatched, watched
 from agentlab.events import Answer, Event, StepFinished, Token
 
 
 def events_of(
-    runnable: Runnable[Any, Any], input: Any, config: RunnableConfig | None = None
+    runnable: Runnable[Any, Any],
+    input: Any,
+    config: RunnableConfig | None = None,
+    *,
+    stream: bool = True,
 ) -> Generator[Event, None, None]:
     """Run ``runnable`` and yield what happens.
 
     A chain's :meth:`~agentlab.chains.Chain.events`; of anything else its ``Token`` events (with an
-    empty ``step``), ``Usage`` and ``Answer``, or ``Failed`` and then the error.
+    empty ``step``), ``Usage`` and ``Answer``, or ``Failed`` and then the error. Without ``stream``
+    it is invoked, so that no tokens come: only ``StepFinished`` of a chain's steps, at the end.
     """
-    if isinstance(runnable, Chain):
-        yield from runnable.events(input, config)
-        return
     usage = UsageCounter()
-    yield from watched(_happenings(runnable, input, usage.attached_to(config)), usage)
+    config = usage.attached_to(config)
+    if not stream:
+        happenings = _invoked(runnable, input, config)
+    elif isinstance(runnable, Chain):
+        happenings = runnable.happenings(input, config)
+    else:
+        happenings = _happenings(runnable, input, config)
+    yield from watched(happenings, usage)
 
 
 async def aevents_of(
@@ -45,6 +55,16 @@ async def aevents_of(
     async with aclosing(awatched(happenings, usage)) as events:
         async for event in events:
             yield event
+
+
+def _invoked(
+    runnable: Runnable[Any, Any], input: Any, config: RunnableConfig
+) -> Generator[Happening, None, None]:
+    value = value_of(runnable.invoke(input, config))
+    if isinstance(runnable, Chain):
+        for name in runnable.steps:
+            yield Happening(StepFinished(name, value[name]))
+    yield Happening(Answer(value))
 
 
 def _happenings(
