@@ -17,6 +17,7 @@ from langchain_core.runnables import Runnable
 from langchain_core.tools import BaseTool
 from pydantic import BaseModel
 
+from agentlab import cancellation
 from agentlab.boundary import Call, Kind, Reranker, across, across_stream, cross, cross_stream
 
 T = TypeVar("T")
@@ -119,6 +120,8 @@ def _subclass(cls: type, kind: Kind, methods: tuple[tuple[str, str], ...]) -> ty
         if own is None or not _has_own(cls, name):
             continue
         namespace[name] = _WRAPPERS[how](kind, name, own)
+    if kind == "model":
+        namespace["agenerate"] = _stoppable(cast(Any, cls).agenerate)
     for name in _HIDDEN:
         if getattr(cls, name, None) is not None:
             namespace[name] = None
@@ -128,6 +131,20 @@ def _subclass(cls: type, kind: Kind, methods: tuple[tuple[str, str], ...]) -> ty
     else:
         namespace["__slots__"] = ()
     return type(cls)(cls.__name__, (cls,), namespace)
+
+
+def _stoppable(own: Callable[..., Any]) -> Callable[..., Any]:
+    """LangChain's ``agenerate`` takes an error that is no ``Exception`` for an answer."""
+
+    @functools.wraps(own)
+    async def agenerate(self: Any, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return await own(self, *args, **kwargs)
+        except AttributeError:
+            cancellation.raise_if_cancelled()
+            raise
+
+    return agenerate
 
 
 def _has_own(cls: type, name: str) -> bool:

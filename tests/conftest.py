@@ -13,6 +13,10 @@ import hypothesis
 import pytest
 from langchain_core.language_models import BaseChatModel
 
+from tests.support.fixtures import cohere_server, openai_server
+
+__all__ = ["cohere_server", "openai_server"]
+
 # Slow machines must not fail a property; `make fuzz` takes the second profile.
 hypothesis.settings.register_profile("tests", deadline=None, print_blob=True)
 hypothesis.settings.register_profile("fuzz", deadline=None, print_blob=True, max_examples=5_000)

@@ -207,6 +207,20 @@ def missing_extra(extra: str, package: str) -> MissingExtra:
     )
 
 
+def seconds(value: Any, model: str, name: str) -> float | None:
+    """``value`` as seconds, None where it was not given.
+
+    Raises:
+        ConfigError: it is not a positive number.
+    """
+    if value is None:
+        return None
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not number or not 0 < value < float("inf"):
+        raise ConfigError(f"{model}: `{name}` must be seconds, more than 0, not {value!r}")
+    return float(value)
+
+
 def key_from(given: Any, variables: tuple[str, ...], model: str, *, needed: bool) -> str:
     """The API key: ``given``, or the first of the environment ``variables`` that is set.
 

@@ -14,6 +14,7 @@ from agentlab.models._hosted import (
     HostedCalls,
     key_from,
     missing_extra,
+    seconds,
     unsupported,
     wrong_value,
 )
@@ -56,6 +57,7 @@ def create(name: str, **params: Any) -> CohereChatModel:
     key = key_from(params.pop("api_key", None), ("COHERE_API_KEY", "CO_API_KEY"), model, needed=own)
     stop = params.pop("stop", None)
     retries = params.pop("max_retries", None)
+    timeout = seconds(params.pop("timeout", None), model, "timeout")
     try:
         return CohereChatModel(
             model=name,
@@ -63,7 +65,7 @@ def create(name: str, **params: Any) -> CohereChatModel:
             cohere_api_key=SecretStr(key or "none"),  # the client refuses to be made without
             stop=[stop] if isinstance(stop, str) else stop,
             tries_again=2 if retries is None else retries,
-            timeout_seconds=params.pop("timeout", 300),
+            timeout_seconds=timeout or 300.0,
             **params,
         )
     except ValidationError as error:

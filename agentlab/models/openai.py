@@ -16,6 +16,7 @@ from agentlab.models._hosted import (
     HostedCalls,
     key_from,
     missing_extra,
+    seconds,
     unsupported,
     wrong_value,
 )
@@ -59,6 +60,7 @@ def create(name: str, **params: Any) -> OpenAIChatModel:
     own = _is_openai(url)
     key = key_from(params.pop("api_key", None), ("OPENAI_API_KEY",), model, needed=own)
     retries = params.pop("max_retries", None)
+    timeout = seconds(params.pop("timeout", None), model, "timeout")
     try:
         return OpenAIChatModel(
             model=name,
@@ -67,6 +69,7 @@ def create(name: str, **params: Any) -> OpenAIChatModel:
             api_key=key or "none",
             max_retries=0,
             tries_again=2 if retries is None else retries,
+            timeout=timeout or 600.0,
             http_async_client=_client(os.getpid()),
             **{"stream_usage": True, **params},
         )
