@@ -76,7 +76,8 @@ def crossing_of(obj: T) -> T:
         if isinstance(obj, base):
             other = copy.copy(obj)
             # pydantic's __setattr__ would look for a field; the subclass has the same layout.
-            subclass = _subclass(type(obj), kind, tuple(methods.items()))
+            cls: Any = type(obj)
+            subclass = _subclass(cls, kind, tuple(methods.items()))
             object.__setattr__(other, "__class__", subclass)
             return other
     if isinstance(obj, Runnable):

@@ -1,0 +1,136 @@
+"""Where a run leaves its recording, and what is different there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from agentlab.recording.words import Piece, marked
+
+What = Literal[
+    "prompt edited",
+    "message edited",
+    "message inserted",
+    "message removed",
+    "messages reordered",
+    "retrieved document",
+    "tool result",
+    "tool schema",
+    "tool arguments",
+    "sampler",
+    "grammar",
+    "model identity",
+    "query",
+    "texts",
+    "input",
+    "different call",
+    "call not recorded",
+    "call not made",
+    "answer",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One difference. ``where`` is a path such as ``messages[0] system``; ``diff`` is word by word.
+
+    ``before`` is recorded, ``after`` is now.
+    """
+
+    what: What
+    where: str
+    before: str = ""
+    after: str = ""
+    diff: tuple[Piece, ...] = ()
+
+    def __str__(self) -> str:
+        shown = marked(self.diff) if self.diff else f"{self.before} -> {self.after}"
+        return f"{self.where}: {self.what}: {shown}"
+
+
+@dataclass(frozen=True, slots=True)
+class Likelihood:
+    """How likely a recorded answer is under today's request.
+
+    ``agree`` is the share of its tokens that are the model's first choice, ``mean`` the mean
+    log-probability of a token, ``first`` the first token that another would have replaced.
+    """
+
+    agree: float
+    mean: float
+    first: tuple[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """The first divergent step of a run: ``step`` of ``of``, counted from 1.
+
+    ``stale`` is the number of recorded steps after it that say nothing any more. ``recorded`` is
+    what came of the step when it was recorded, in one line.
+    """
+
+    step: int
+    of: int
+    kind: str
+    target: str
+    changes: tuple[Change, ...]
+    stale: int = 0
+    recorded: str = ""
+    likelihood: Likelihood | None = None
+    request: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def what(self) -> What:
+        """The first change, in a word or two."""
+        return self.changes[0].what
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values for JSON, HTML and JUnit; texts whole, diffs as [what, text] pairs."""
+        result: dict[str, Any] = {
+            "step": self.step,
+            "of": self.of,
+            "kind": self.kind,
+            "target": self.target,
+            "stale": self.stale,
+            "recorded": self.recorded,
+            "changes": [
+                {
+                    "what": change.what,
+                    "where": change.where,
+                    "before": change.before,
+                    "after": change.after,
+                    "diff": [[piece.what, piece.text] for piece in change.diff],
+                }
+                for change in self.changes
+            ],
+        }
+        if self.likelihood is not None:
+            likelihood = self.likelihood
+            result["likelihood"] = {
+                "agree": likelihood.agree,
+                "mean": likelihood.mean,
+                "first": likelihood.first,
+            }
+        return result
+
+    def __str__(self) -> str:
+        lines = [f"step {self.step} of {self.of} ({self.kind} {self.target})"]
+        lines += [f"  {change}" for change in self.changes]
+        if self.recorded:
+            lines.append(f"  recorded: {self.recorded}")
+        if self.likelihood is not None:
+            lines.append(f"  likelihood now: {_said(self.likelihood)}")
+        if self.stale:
+            lines.append(
+                f"  {self.stale} later {'step is' if self.stale == 1 else 'steps are'} stale"
+            )
+        return "\n".join(lines)
+
+
+def _said(likelihood: Likelihood) -> str:
+    numbers = f"agree {likelihood.agree:.2f}, mean {likelihood.mean:.2f}"
+    if likelihood.first is None:
+        return f"{numbers}: same answer expected"
+    old, new = likelihood.first
+    return f"{numbers}: {old!r} becomes {new!r}"

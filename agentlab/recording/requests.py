@@ -1,0 +1,170 @@
+"""From a call at the boundary to its request: what counts, by kind."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from agentlab.boundary import Call
+from agentlab.recording.codec import plain
+from agentlab.recording.hashing import canonical
+from agentlab.recording.messages import CallIds, Normaliser
+from agentlab.recording.secrets import Scrubber
+from agentlab.recording.steps import Request
+
+# Fields of models that change what they answer. Timeouts, threads, retries and keys do not.
+_SAMPLER = (
+    "temperature", "top_p", "top_k", "min_p", "typical_p", "top_a", "tfs_z", "seed", "n",
+    "repeat_penalty", "repetition_penalty", "repeat_last_n", "penalty_last_n", "presence_penalty",
+    "frequency_penalty", "mirostat", "mirostat_mode", "mirostat_tau", "mirostat_eta",
+    "dry_multiplier", "xtc_probability", "max_tokens", "max_completion_tokens",
+    "max_output_tokens", "num_predict", "stop", "stop_sequences", "logit_bias", "logprobs",
+    "top_logprobs", "reasoning", "reasoning_effort", "thinking", "verbosity", "model_kwargs",
+    "extra_body",
+)  # fmt: skip
+_FORMAT = ("response_format", "grammar", "json_schema", "format", "guided_json", "guided_grammar")
+_TOOLS = ("tools", "functions")
+_NAMES = ("model_name", "model", "model_id", "deployment_name", "repo_id", "model_path")
+_NOT_INPUT = frozenset({
+    "messages", "timeout", "request_timeout", "max_retries", "headers", "extra_headers", "user",
+    "stream", "stream_usage", "stream_options", "structured_output_format", "run_id", "run_name",
+    "tags", "metadata", "http_client", "cache",
+})  # fmt: skip
+_RETRIEVER = ("k", "top_k", "search_type", "search_kwargs", "score_threshold", "fetch_k",
+              "lambda_mult", "weights", "top_n")  # fmt: skip
+
+
+class Reader:
+    """Reads requests, keeping what repeats from step to step."""
+
+    def __init__(self, scrubber: Scrubber) -> None:
+        self.scrubber = scrubber
+        self.normaliser = Normaliser(scrubber)
+        self._tools: dict[str, list[Any]] = {}
+
+    def read(self, call: Call) -> tuple[Request, CallIds]:
+        """The request of ``call``, and the numbers of the tool calls in it."""
+        ids = CallIds()
+        if call.kind == "model":
+            return self._model(call, ids), ids
+        parts: dict[str, Any] = self.scrubber.value(_PARTS[call.kind](call))
+        identity = _identity(call.target) if call.kind != "tool" else {}
+        return Request.of(call.kind, _name(call), (), parts, identity), ids
+
+    def _model(self, call: Call, ids: CallIds) -> Request:
+        arguments = call.arguments
+        messages = self.normaliser.all(arguments["messages"], ids)
+        given = {
+            k: v
+            for k, v in arguments.items()
+            if v is not None and k not in _NOT_INPUT and not k.startswith("ls_")
+        }
+        parts: dict[str, Any] = {}
+        tools = [tool for name in _TOOLS for tool in self._schemas(given.pop(name, None))]
+        if tools:
+            parts["tools"] = tools
+        shape = {k: v for k in _FORMAT if (v := given.pop(k, _field(call.target, k))) is not None}
+        if shape:
+            parts["format"] = self.scrubber.value(plain(shape))
+        sampler = {k: v for k in _SAMPLER if (v := _field(call.target, k)) is not None}
+        sampler.update(given)
+        if sampler:
+            parts["sampler"] = self.scrubber.value(plain(sampler))
+        return Request.of("model", _name(call), messages, parts, _identity(call.target))
+
+    def _schemas(self, tools: Any) -> list[Any]:
+        if not tools:
+            return []
+        try:
+            written = canonical(tools)
+        except TypeError:  # tool objects: a model that takes them as they are
+            return [self.scrubber.value(_schema(tool)) for tool in tools]
+        kept = self._tools.get(written)
+        if kept is None:
+            kept = self._tools[written] = [self.scrubber.value(_schema(tool)) for tool in tools]
+        return list(kept)
+
+
+def _schema(tool: Any) -> Any:
+    if isinstance(tool, dict):
+        return plain(tool)
+    from langchain_core.utils.function_calling import convert_to_openai_tool
+
+    try:
+        return plain(convert_to_openai_tool(tool))
+    except (TypeError, ValueError):
+        return plain(tool)
+
+
+def _field(target: Any, name: str) -> Any:
+    fields = getattr(type(target), "model_fields", None)
+    if fields is not None and name not in fields:
+        return None
+    value = getattr(target, name, None)
+    return None if value in ({}, []) or callable(value) else value
+
+
+def _name(call: Call) -> str:
+    if call.kind == "clock":
+        return call.method
+    target = call.target
+    if call.kind in ("tool", "retrieve"):
+        named = getattr(target, "name", None)
+        return str(named) if named else type(target).__name__
+    known = getattr(target, "identity", None)
+    if isinstance(known, Mapping) and known.get("name"):
+        return str(known["name"])
+    for field in _NAMES:
+        value = getattr(target, field, None)
+        if isinstance(value, str) and value:
+            return value.replace("\\", "/").rsplit("/", 1)[-1] if field == "model_path" else value
+    return str(getattr(target, "_llm_type", type(target).__name__))
+
+
+def _identity(target: Any) -> dict[str, Any]:
+    known = getattr(target, "identity", None)
+    result = dict(plain(known)) if isinstance(known, Mapping) else {}
+    provider = getattr(target, "_llm_type", None)
+    if isinstance(provider, str):
+        result.setdefault("provider", provider)
+    return {k: v for k, v in result.items() if v is not None}
+
+
+def _tool_parts(call: Call) -> dict[str, Any]:
+    arguments = dict(call.arguments)
+    visible = getattr(call.target, "_filter_injected_args", None)
+    return {"args": plain(visible(arguments) if visible else arguments)}
+
+
+def _retrieve_parts(call: Call) -> dict[str, Any]:
+    options = {k: v for k in _RETRIEVER if (v := _field(call.target, k)) is not None}
+    parts = {k: plain(v) for k, v in call.arguments.items()}
+    return parts | ({"options": plain(options)} if options else {})
+
+
+def _embed_parts(call: Call) -> dict[str, Any]:
+    return {name: plain(value) for name, value in call.arguments.items()}
+
+
+def _clock_parts(call: Call) -> dict[str, Any]:
+    return plain(dict(call.arguments))  # type: ignore[no-any-return]
+
+
+_PARTS = {
+    "tool": _tool_parts,
+    "retrieve": _retrieve_parts,
+    "embed": _embed_parts,
+    "rerank": _embed_parts,
+    "clock": _clock_parts,
+}
+
+
+def has_effects(call: Call) -> bool:
+    """Whether ``call`` is of a tool that says it changes the world."""
+    if call.kind != "tool":
+        return False
+    metadata = getattr(call.target, "metadata", None) or {}
+    policy = getattr(call.target, "policy", None) or metadata.get("policy")
+    if isinstance(policy, dict):
+        return bool(policy.get("side_effects"))
+    return bool(metadata.get("side_effects") or getattr(policy, "side_effects", False))

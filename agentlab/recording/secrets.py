@@ -1,0 +1,280 @@
+"""Secrets, found and replaced before anything is hashed or written.
+
+Replaced are the keys of known providers, bearer tokens and other authorization values, private
+keys, passwords in URLs, values assigned to names such as ``api_key``, the values of environment
+variables with such names, and whatever the project's own patterns match. A placeholder names the
+rule, never the secret: ``[redacted:openai]``. Scrubbing twice gives the same text, so a replayed
+request, made from scrubbed answers, has the recorded request's hash.
+"""
+
+from __future__ import annotations
+
+import base64
+import bisect
+import json
+import math
+import os
+import re
+import urllib.parse
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from agentlab.errors import ConfigError
+
+Span = tuple[int, int, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """``pattern`` is tried where one of ``triggers`` is in the lower-case text.
+
+    The secret is the pattern's last group, or all of it; ``accept`` may spare a harmless match.
+    """
+
+    name: str
+    triggers: tuple[str, ...]
+    pattern: re.Pattern[str]
+    accept: Callable[[str], bool] = bool
+
+
+def _entropy(text: str) -> float:
+    """Bits a character."""
+    counts = Counter(text).values()
+    return -sum(n / len(text) * math.log2(n / len(text)) for n in counts)
+
+
+def _looks_random(text: str) -> bool:
+    mixed = any(c.isdigit() for c in text) and any(c.isalpha() for c in text)
+    return len(text) >= 8 and (mixed or len(text) >= 20) and _entropy(text) >= 2.75
+
+
+def _rule(name: str, triggers: str, pattern: str, accept: Callable[[str], bool] = bool) -> Rule:
+    return Rule(name, tuple(triggers.split()), re.compile(pattern), accept)
+
+
+_NAMES = (
+    r"api[_-]?key|apikey|access[_-]?key|secret[_-]?key|account[_-]?key|client[_-]?secret|secret|"
+    r"private[_-]?key|password|passwd|passphrase|pwd|credentials?|auth[_-]?token|"
+    r"access[_-]?token|refresh[_-]?token|session[_-]?token|token"
+)
+_ASSIGN = r"[\w.-]{0,40}\\?[\"']?\s{0,4}(?:=>|:=|[:=])\s{0,4}\\?[\"']?"
+# Named values: a password need not look random, a token has to.
+_PASSWORD = re.compile(r"(?i)(pass|pwd|secret|credential|api[_-]?key|authorization|cookie)")
+_FIELD = re.compile(
+    rf"(?i)^(.*[_.-])?({_NAMES}|authorization|x-api-key|cookie|set-cookie)$|[a-z](Key|Token|Secret)$"
+)
+
+RULES = (
+    _rule("private-key", "-----begin", r"-----BEGIN [A-Z ]*PRIVATE KEY-----(?:(?!-----END)[\s\S])*"
+          r"(?:-----END [A-Z ]*PRIVATE KEY-----)?"),
+    _rule("anthropic", "sk-ant-", r"\bsk-ant-[\w-]{16,}"),
+    _rule("openai", "sk-", r"\bsk-[A-Za-z0-9_-]{20,}"),
+    _rule("stripe", "k_live_ k_test_ whsec_", r"\b(?:[srp]k_(?:live|test)|whsec)_\w{16,}"),
+    _rule("aws", "akia asia", r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b"),
+    _rule("github", "ghp_ gho_ ghu_ ghs_ ghr_ github_pat_",
+          r"\b(?:gh[pousr]_[A-Za-z0-9]{30,}|github_pat_\w{30,})"),
+    _rule("gitlab", "glpat-", r"\bglpat-[\w-]{18,}"),
+    _rule("slack", "xox hooks.slack.com",
+          r"\bxox[abeoprs]-[\w-]{10,}|https://hooks\.slack\.com/services/[\w/]+"),
+    _rule("google", "aiza ya29.", r"\bAIza[\w-]{35}|\bya29\.[\w-]{20,}"),
+    _rule("huggingface", "hf_", r"\bhf_[A-Za-z0-9]{30,}"),
+    _rule("groq", "gsk_", r"\bgsk_[A-Za-z0-9]{20,}"),
+    _rule("replicate", "r8_", r"\br8_[A-Za-z0-9]{30,}"),
+    _rule("perplexity", "pplx-", r"\bpplx-[A-Za-z0-9]{30,}"),
+    _rule("tavily", "tvly-", r"\btvly-[\w-]{16,}"),
+    _rule("langsmith", "lsv2_", r"\blsv2_[a-z]{2}_\w{20,}"),
+    _rule("npm", "npm_", r"\bnpm_[A-Za-z0-9]{30,}"),
+    _rule("pypi", "pypi-", r"\bpypi-[\w-]{40,}"),
+    _rule("sendgrid", "sg.", r"\bSG\.[\w-]{16,}\.[\w-]{16,}"),
+    _rule("jwt", "eyj", r"\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]{8,}"),
+    _rule("url", "://", r"\b[a-zA-Z][\w+.-]{1,20}://[^\s:/@\"'<>]{0,100}:([^\s/@\"'<>\[]{3,200})@"),
+    _rule("authorization", "bearer basic authorization cookie",
+          r"(?i)\b(?:bearer|basic|(?:authorization|(?:set-)?cookie)\\?[\"']?\s{0,4}[:=]\s{0,4}"
+          r"\\?[\"']?(?:bearer\s+|basic\s+|token\s+)?)\s{0,4}([A-Za-z0-9._~+/=-]{8,})",
+          _looks_random),
+    _rule("assignment", "key secret token password passwd passphrase pwd credential",
+          rf"(?i)(?:{_NAMES}){_ASSIGN}([A-Za-z0-9._~+/=!@#$%^&*-]{{8,}})", _looks_random),
+)  # fmt: skip
+
+_ENV_NAME = re.compile(r"(?i)(key|token|secret|passw|passphrase|credential|auth)")
+_PLACEHOLDER = re.compile(r"\[redacted:[\w-]+\]")
+
+
+class Scrubber:
+    """Replaces secrets in texts and JSON values.
+
+    ``patterns`` are regular expressions of the project; of one with a group, the group is the
+    secret. ``environ`` is where secret values are looked up (this process's by default).
+
+    Raises:
+        ConfigError: a pattern is no regular expression.
+    """
+
+    def __init__(
+        self, patterns: Iterable[str] = (), environ: Mapping[str, str] | None = None
+    ) -> None:
+        self._rules = RULES + tuple(Rule("custom", ("",), _compiled(p)) for p in patterns)
+        self._exact: dict[str, str] = {}
+        for name, value in sorted((os.environ if environ is None else environ).items()):
+            if _ENV_NAME.search(name) and _is_secret_value(value):
+                self._add(value, "env")
+        self._seen: dict[str, str] = {}
+
+    def _add(self, value: str, name: str) -> None:
+        quoted = json.dumps(value)[1:-1]
+        encoded = base64.b64encode(value.encode()).decode().rstrip("=")
+        for form in (value, quoted, urllib.parse.quote(value, safe=""), encoded):
+            self._exact.setdefault(form, name)
+
+    def text(self, text: str) -> str:
+        """``text`` with a placeholder for every secret."""
+        if len(text) < 8:
+            return text
+        spans = self.find(text)
+        return _replaced(text, spans) if spans else text
+
+    def pieces(self, pieces: list[str]) -> list[str]:
+        """The same for a text that came in pieces: as many pieces, joined they are scrubbed."""
+        whole = "".join(pieces)
+        spans = self.find(whole)
+        if not spans:
+            return pieces
+        ends, total = [], 0
+        for piece in pieces:
+            total += len(piece)
+            ends.append(total)
+        result = [""] * len(pieces)
+        at = 0
+        for start, end, name in (*spans, (len(whole), len(whole), "")):
+            while at < start:
+                index = bisect.bisect_right(ends, at)
+                stop = min(start, ends[index])
+                result[index] += whole[at:stop]
+                at = stop
+            if name:
+                result[bisect.bisect_right(ends, start)] += f"[redacted:{name}]"
+                at = end
+        return result
+
+    def value(self, value: Any) -> Any:
+        """A JSON value with its texts scrubbed, keys of mappings and values under secret names too.
+
+        The same object comes back where nothing was found.
+        """
+        if isinstance(value, str):
+            return self.text(value)
+        if isinstance(value, list):
+            items = [self.value(item) for item in value]
+            return value if all(a is b for a, b in zip(items, value, strict=True)) else items
+        if isinstance(value, dict):
+            entries = {self.text(k): self._field(k, v) for k, v in value.items()}
+            return value if all(entries.get(k) is v for k, v in value.items()) else entries
+        return value
+
+    def _field(self, name: str, value: Any) -> Any:
+        if isinstance(value, str) and _FIELD.search(name) and _is_field_secret(name, value):
+            self._remember(value, "field")
+            return "[redacted:field]"
+        return self.value(value)
+
+    def _remember(self, secret: str, name: str) -> None:
+        if _looks_random(secret):  # a word may be a password here and a word elsewhere
+            self._seen.setdefault(secret, name)
+
+    def find(self, text: str) -> list[Span]:
+        """Where the secrets are: (start, end, rule), in order, apart."""
+        spans: list[Span] = []
+        for exact, name in self._exact.items():
+            spans += _occurrences(text, exact, name)
+        lower = text.lower()
+        for rule in self._rules:
+            if any(trigger in lower for trigger in rule.triggers):
+                spans += self._matches(rule, text)
+        return _apart(text, spans) if spans else spans
+
+    def _matches(self, rule: Rule, text: str) -> Iterator[Span]:
+        for match in rule.pattern.finditer(text):
+            start, end = match.span(match.lastindex or 0)
+            secret = text[start:end]
+            if end > start and not secret.startswith("[redacted:") and rule.accept(secret):
+                self._remember(secret, rule.name)
+                yield start, end, rule.name
+
+    def leaks(self, value: Any) -> list[str]:
+        """The rules whose secrets a JSON value still holds, ones found elsewhere included."""
+        found: set[str] = set()
+        for text in _texts(value):
+            found.update(name for _, _, name in self.find(text))
+            found.update(self.known_in(text))
+        return sorted(found)
+
+    def known_in(self, text: str) -> list[str]:
+        """The rules of those secrets in ``text`` that are known by value."""
+        known = {**self._seen, **self._exact}
+        return sorted({name for secret, name in known.items() if secret in text})
+
+
+def _compiled(pattern: str) -> re.Pattern[str]:
+    try:
+        return re.compile(pattern)
+    except re.error as error:
+        raise ConfigError(
+            f"the redact pattern {pattern!r} is not a regular expression: {error}"
+        ) from error
+
+
+def _is_secret_value(value: str) -> bool:
+    """Spares paths, addresses, numbers and words such as `true`."""
+    value = value.strip()
+    if len(value) < 8 or value.startswith(("/", "http://", "https://", "unix:")):
+        return False
+    return not value.isdigit() and not (value.isalpha() and len(value) < 12)
+
+
+def _is_field_secret(name: str, value: str) -> bool:
+    if _PLACEHOLDER.search(value) or len(value) < 4 or " " in value.strip():
+        return False
+    return bool(_PASSWORD.search(name)) or _looks_random(value)
+
+
+def _occurrences(text: str, secret: str, name: str) -> Iterator[Span]:
+    at = text.find(secret)
+    while at >= 0:
+        yield at, at + len(secret), name
+        at = text.find(secret, at + len(secret))
+
+
+def _apart(text: str, spans: list[Span]) -> list[Span]:
+    """Overlapping spans as one, those inside a placeholder left out; the first one's name stays."""
+    done = [match.span() for match in _PLACEHOLDER.finditer(text)]
+    result: list[Span] = []
+    for start, end, name in sorted(spans, key=lambda s: (s[0], -s[1])):
+        if any(a < end and start < b for a, b in done):
+            continue
+        if result and start < result[-1][1]:
+            result[-1] = (result[-1][0], max(end, result[-1][1]), result[-1][2])
+        else:
+            result.append((start, end, name))
+    return result
+
+
+def _replaced(text: str, spans: list[Span]) -> str:
+    out, at = [], 0
+    for start, end, name in spans:
+        out += [text[at:start], f"[redacted:{name}]"]
+        at = end
+    return "".join([*out, text[at:]])
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, list):
+        for item in value:
+            yield from _texts(item)
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield key
+            yield from _texts(item)
