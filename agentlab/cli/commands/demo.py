@@ -1,0 +1,54 @@
+"""``agentlab demo``: the main job, on the model in the box."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from agentlab.cli.app import new_app
+
+app = new_app()
+
+SUMMARY = "a girl that lost her mother"
+QUESTION = "Why does the moon look larger near the horizon?"
+TEXT = (
+    "Ada Wren, forty-one years old, keeps the lighthouse on Gull Rock. She is patient and "
+    "stubborn, and she counts every ship that passes."
+)
+
+
+@app.command()
+def demo(
+    model: Annotated[
+        str, typer.Option(metavar="SPEC", help="Another model than the one in the box.")
+    ] = "smollm2",
+    seed: Annotated[int, typer.Option(help="Another seed gives another story.")] = 7,
+) -> None:
+    """Write a story in three steps, answer a question by template, and return JSON by a schema.
+
+    It runs on this machine, without network or keys.
+    """
+    import time
+
+    from agentlab.chains import load_chain
+    from agentlab.cli.commands.run import show
+    from agentlab.cli.console import Console
+    from agentlab.models import load_model
+
+    console = Console()
+    began = time.perf_counter()
+    loaded = load_model(model, seed=seed)
+    console.note(f"{model} loaded in {time.perf_counter() - began:.1f} s", style="dim")
+    parts = (
+        ("A story: title, character and story, each step seeing the ones before", "story", SUMMARY),
+        ("A question, answered by a template", "question", QUESTION),
+        ("A text, read into JSON that obeys a schema", "card", TEXT),
+    )
+    for title, name, given in parts:
+        console.note(f"\n{title}", style="bold")
+        console.note(f"agentlab run {name} {given!r}\n", style="dim")
+        began = time.perf_counter()
+        show(console, load_chain(name, loaded), given, as_json=False, stream=True)
+        if not console.interactive:
+            console.note(f"({time.perf_counter() - began:.1f} s)")
