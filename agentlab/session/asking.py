@@ -300,7 +300,10 @@ class Session(Conversation):
             raise
 
     def _with_attachments(self, text: str) -> str:
-        return "\n\n".join([*self._attached, *([text] if text.strip() else [])])
+        # Half surrogates, as a terminal gives them for undecodable bytes, can be neither stored
+        # nor read by a model.
+        clean = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        return "\n\n".join([*self._attached, *([clean] if clean.strip() else [])])
 
     def _made(self, memory: Memory | str | None) -> Memory:
         if memory is None:

@@ -39,9 +39,10 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "CREATE INDEX message_session ON message(session)",
     ),
     (
-        # What redo goes back to, and what a memory has made (its summaries).
+        # What redo goes back to, what a memory has made (its summaries), and a sum of the row.
         "ALTER TABLE session ADD COLUMN undone TEXT NOT NULL DEFAULT '[]'",
         "ALTER TABLE session ADD COLUMN memory TEXT NOT NULL DEFAULT '{}'",
+        "ALTER TABLE session ADD COLUMN digest TEXT NOT NULL DEFAULT ''",
     ),
 )
 VERSION = len(MIGRATIONS)

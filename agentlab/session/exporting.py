@@ -31,7 +31,8 @@ def export(name: str, format: Format = "md", store: Store | None = None) -> str:
     writers: dict[str, Callable[[Stored], str]] = {"md": _markdown, "json": _json, "py": _python}
     if format not in writers:
         raise ConfigError(f"unknown format {format!r}, expected one of {', '.join(FORMATS)}")
-    return writers[format]((store or Store()).load(name))
+    text = writers[format]((store or Store()).load(name))
+    return text.encode("utf-8", "replace").decode()  # a model's half surrogate cannot be written
 
 
 def import_json(text: str, name: str | None = None, store: Store | None = None) -> str:
@@ -218,9 +219,13 @@ def _status(value: Any) -> Any:
 
 def _in_order(entries: list[Any]) -> list[dict[str, Any]]:
     """``entries`` with every parent before its children; what has no way to a root comes last."""
-    waiting = [e for e in entries if isinstance(e, dict)]
     children: dict[Any, list[dict[str, Any]]] = {}
-    for entry in waiting:
+    for number, entry in enumerate(entries, 1):
+        if not isinstance(entry, dict):
+            raise ConfigError(
+                f"message {number} of the exported session cannot be read: {entry!r:.40}",
+                hint="import what export made",
+            )
         children.setdefault(entry.get("parent"), []).append(entry)
     ordered: list[dict[str, Any]] = []
     queue = list(children.pop(None, []))

@@ -20,6 +20,7 @@ from agentlab.session.database import connected, transaction
 from agentlab.session.tree import Node, NodeStatus, Tree, new_id
 
 _MAX_NAME = 100
+_SESSION = "SELECT id, name, created, updated, head, undone, settings, memory, digest FROM session"
 _READ = """SELECT id, session, parent, role, status, body, error, seconds, created, digest
     FROM message WHERE session = ? ORDER BY created, rowid"""
 _WRITE = """INSERT INTO message
@@ -27,7 +28,7 @@ _WRITE = """INSERT INTO message
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (id) DO UPDATE SET parent = excluded.parent, status = excluded.status,
     body = excluded.body, error = excluded.error, seconds = excluded.seconds,
-    digest = excluded.digest"""
+    created = excluded.created, digest = excluded.digest"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +105,7 @@ class Store:
                 "INSERT INTO session (id, name, created, updated, settings) VALUES (?,?,?,?,?)",
                 (id, name, now, now, json.dumps(dict(settings))),
             )
+            _seal(db, id)
         return id
 
     def load(self, name: str) -> Stored:
@@ -113,13 +115,11 @@ class Store:
             ConfigError: there is none of that name.
         """
         with connected(self.path) as db, transaction(db, "DEFERRED"):
-            row = db.execute(
-                "SELECT id, name, created, updated, head, undone, settings, memory"
-                " FROM session WHERE name = ?",
-                (name,),
-            ).fetchone()
+            row = db.execute(f"{_SESSION} WHERE name = ?", (name,)).fetchone()
             if row is None:
                 raise self._unknown(name, db)
+            if row[8] not in ("", digest(row[:8])):  # empty: written by version 1
+                raise self._corrupt(f"session {name!r} is not what was written")
             messages = db.execute(_READ, (row[0],)).fetchall()
         nodes = [self._node(message) for message in messages]
         undone = self._json(row[5], list)
@@ -185,6 +185,7 @@ class Store:
                         f"UPDATE session SET {column} = ? WHERE id = ?",  # noqa: S608
                         (json.dumps(dict(value)), id),
                     )
+            _seal(db, id)
         return moves
 
     def rename(self, old: str, new: str) -> None:
@@ -197,8 +198,11 @@ class Store:
         with connected(self.path) as db, transaction(db):
             if old != new and db.execute("SELECT 1 FROM session WHERE name = ?", (new,)).fetchone():
                 raise ConfigError(f"there is a session {new!r} already", hint="choose another name")
-            if not db.execute("UPDATE session SET name = ? WHERE name = ?", (new, old)).rowcount:
+            found = db.execute("SELECT id FROM session WHERE name = ?", (old,)).fetchone()
+            if found is None:
                 raise self._unknown(old, db)
+            db.execute("UPDATE session SET name = ? WHERE id = ?", (new, found[0]))
+            _seal(db, found[0])
 
     def delete(self, name: str) -> None:
         """Delete the conversation ``name``, with all its branches. This cannot be undone.
@@ -299,6 +303,12 @@ def node_of(row: tuple[Any, ...]) -> Node:
 def digest(row: Iterable[Any]) -> str:
     """A short sum of a row's other columns, by which a changed one is found."""
     return hashlib.sha256(json.dumps(list(row)).encode()).hexdigest()[:32]
+
+
+def _seal(db: sqlite3.Connection, id: str) -> None:
+    """Set the digest of the session ``id`` to that of its row."""
+    row = db.execute(f"{_SESSION} WHERE id = ?", (id,)).fetchone()
+    db.execute("UPDATE session SET digest = ? WHERE id = ?", (digest(row[:8]), id))
 
 
 def _row(session: str, node: Node) -> tuple[Any, ...]:
