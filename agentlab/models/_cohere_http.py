@@ -125,7 +125,7 @@ def _choose(params: dict[str, Any], choice: Any) -> None:
     else:
         cohere = "REQUIRED"
         tools = params.get("tools") or []
-        params["tools"] = [t for t in tools if t.get("function", {}).get("name") == word]
+        params["tools"] = [tool for tool in tools if tool.function.name == word]
     if cohere:
         params["tool_choice"] = cohere
 

@@ -24,6 +24,7 @@ _END = object()
 
 _lock = threading.Lock()
 _loop: asyncio.AbstractEventLoop | None = None
+_open: dict[int, AsyncIterator[Any]] = {}
 _owner = 0  # the process that started the loop: a forked child has no such thread
 
 
@@ -46,7 +47,8 @@ def _serve(loop: asyncio.AbstractEventLoop) -> None:
     for task in left:
         task.cancel()
     loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
-    loop.run_until_complete(loop.shutdown_asyncgens())
+    for source in list(_open.values()):  # each closes what it reads from, in the right order
+        loop.run_until_complete(asyncio.gather(_close(source), return_exceptions=True))
     loop.close()
 
 
@@ -62,11 +64,11 @@ def _submit(work: Coroutine[Any, Any, T]) -> concurrent.futures.Future[T]:
 
 def _cancelled_with(future: concurrent.futures.Future[T]) -> AbstractContextManager[None]:
     scope = cancellation.current()
-    return nullcontext() if scope is None else scope.listening(lambda: _drop(future))
 
+    def cancel() -> None:
+        future.cancel()
 
-def _drop(future: concurrent.futures.Future[T]) -> None:
-    future.cancel()
+    return nullcontext() if scope is None else scope.listening(cancel)
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:
@@ -105,26 +107,39 @@ def iterate(make: Callable[[], AsyncIterator[T]]) -> Iterator[T]:
     Raises:
         TurnCancelled: the scope in force was cancelled, also while waiting for the next item.
     """
-    source = make()
+    source = _begin(make)
     try:
         while (item := run(_next(source))) is not _END:
             yield item
     finally:
-        _submit(_close(source))
+        _let_go(source)
 
 
 async def aiterate(make: Callable[[], AsyncIterator[T]]) -> AsyncIterator[T]:
     """:func:`iterate` for a caller on a loop of its own."""
-    source = make()
+    source = _begin(make)
     try:
         while (item := await arun(_next(source))) is not _END:
             yield item
     finally:
-        _submit(_close(source))
+        _let_go(source)
 
 
 async def _next(source: AsyncIterator[T]) -> Any:
     return await anext(source, _END)
+
+
+def _begin(make: Callable[[], AsyncIterator[T]]) -> AsyncIterator[T]:
+    source = make()
+    _open[id(source)] = source
+    return source
+
+
+def _let_go(source: AsyncIterator[T]) -> None:
+    """Close ``source``, without waiting; at the end of the process nothing is left to close."""
+    _open.pop(id(source), None)
+    if _loop is not None and _loop.is_running():
+        _submit(_close(source))
 
 
 async def _close(source: AsyncIterator[T]) -> None:

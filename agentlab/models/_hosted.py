@@ -7,7 +7,7 @@ import os
 import random
 from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
 from langchain_core.outputs import ChatGenerationChunk, ChatResult
@@ -32,7 +32,7 @@ else:
     _Base = object  # a mixin: pydantic must see each field once
 
 LONGEST_WAIT = 60.0  # seconds; an API that asks for more is not waited for
-LOCAL_ONLY = ("top_k", "min_p", "repeat_penalty", "grammar", "n_ctx", "n_gpu_layers", "n_batch")
+LOCAL_ONLY = ("min_p", "repeat_penalty", "grammar", "n_ctx", "n_gpu_layers", "n_batch")
 
 
 class HostedCalls(_Base):
@@ -41,6 +41,8 @@ class HostedCalls(_Base):
     A failed request is tried again, ``tries_again`` times, when it may help: no connection, no
     answer in time, 408, 409, 429 and 5xx; never once a part of the answer was seen.
     """
+
+    _unsupported: ClassVar[tuple[str, ...]] = LOCAL_ONLY
 
     if TYPE_CHECKING:
         tries_again: int
@@ -146,7 +148,7 @@ class HostedCalls(_Base):
 
     def _check(self, kwargs: dict[str, Any]) -> None:
         """Refuse what only a local model takes, bound to this one later (``model.bind``)."""
-        for name in LOCAL_ONLY:
+        for name in self._unsupported:
             if name in kwargs:
                 raise unsupported(self._endpoint.model, name)
 

@@ -75,6 +75,8 @@ def _plain(node: Any, path: Path, seen: dict[int, Any], *, literal: bool) -> Any
         return seen[id(node)]
     if isinstance(node, yaml.ScalarNode):
         return _scalar(node, path, line)
+    if node.tag not in ("tag:yaml.org,2002:seq", "tag:yaml.org,2002:map"):
+        raise ConfigError(f"{path}:{line}: the tag {node.tag!r} means nothing here")
     seen[id(node)] = None
     result: Any
     if isinstance(node, yaml.SequenceNode):

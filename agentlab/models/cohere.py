@@ -11,6 +11,7 @@ from pydantic import Field, SecretStr, ValidationError
 
 from agentlab.errors import ConfigError
 from agentlab.models._hosted import (
+    LOCAL_ONLY,
     HostedCalls,
     key_from,
     missing_extra,
@@ -31,7 +32,6 @@ PARAMETERS = (
     "frequency_penalty", "presence_penalty", "base_url", "api_key", "timeout", "max_retries",
     "extra_body",
 )  # fmt: skip
-_UNSUPPORTED = ("min_p", "repeat_penalty", "grammar", "n_ctx", "n_gpu_layers", "n_batch")
 
 
 def create(name: str, **params: Any) -> CohereChatModel:
@@ -46,7 +46,7 @@ def create(name: str, **params: Any) -> CohereChatModel:
         ConfigError: a parameter is unknown, not Cohere's, or of a wrong type.
     """
     model = f"cohere:{name}"
-    for local in _UNSUPPORTED:
+    for local in LOCAL_ONLY:
         if local in params:
             raise unsupported(model, local)
     check_parameters(params, PARAMETERS, model)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
-from typing import Any
+from typing import Any, ClassVar
 
 from langchain_core.messages import BaseMessage
 from langchain_core.messages.utils import count_tokens_approximately
@@ -38,6 +38,9 @@ PARAMETERS = (
 )  # fmt: skip
 
 
+_UNSUPPORTED = ("top_k", *LOCAL_ONLY)
+
+
 def create(name: str, **params: Any) -> OpenAIChatModel:
     """The model ``name`` of OpenAI, or of the server at ``base_url``.
 
@@ -50,7 +53,7 @@ def create(name: str, **params: Any) -> OpenAIChatModel:
         ConfigError: a parameter is unknown, not OpenAI's, or of a wrong type.
     """
     model = f"openai:{name}"
-    for local in LOCAL_ONLY:
+    for local in _UNSUPPORTED:
         if local in params:
             raise unsupported(model, local)
     check_parameters(params, PARAMETERS, model)
@@ -81,6 +84,7 @@ def create(name: str, **params: Any) -> OpenAIChatModel:
 class OpenAIChatModel(HostedCalls, ChatOpenAI):
     """LangChain's ``ChatOpenAI`` with typed errors, whole streams and calls that can be stopped."""
 
+    _unsupported: ClassVar[tuple[str, ...]] = _UNSUPPORTED
     tries_again: int = Field(default=2, ge=0, le=20)
 
     _seen: Endpoint | None = PrivateAttr(default=None)

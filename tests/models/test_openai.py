@@ -182,6 +182,6 @@ def test_a_process_ends_while_an_answer_is_read(openai_server: OpenAIServer) -> 
         f"stream = create('test', base_url={openai_server.url!r}).stream('Hi')\n"
         "print(next(c.text for c in stream if c.text))\n"
     )
-    run = [sys.executable, "-X", "dev", "-W", "error", "-c", code]
+    run = [sys.executable, "-W", "error", "-c", code]
     done = subprocess.run(run, capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, "One \n", "")
