@@ -19,20 +19,43 @@ if TYPE_CHECKING:
     from agentlab.chains import load_chain as load_chain
     from agentlab.chains import parallel as parallel
     from agentlab.chains import sequential as sequential
+    from agentlab.memory import BufferMemory as BufferMemory
+    from agentlab.memory import Memory as Memory
+    from agentlab.memory import SummaryBufferMemory as SummaryBufferMemory
+    from agentlab.memory import SummaryMemory as SummaryMemory
+    from agentlab.memory import TokenMemory as TokenMemory
+    from agentlab.memory import WindowMemory as WindowMemory
+    from agentlab.memory import parse_memory as parse_memory
+    from agentlab.models import load_model as load_model
+    from agentlab.prompts import list_prompts as list_prompts
+    from agentlab.prompts import load_prompt as load_prompt
+    from agentlab.session import Session as Session
+
 
 __version__ = "0.1.0"
 
 # Where each public name comes from; a module of the package stands for itself.
 _HOMES = {
+    "BufferMemory": "agentlab.memory",
     "Cancellation": "agentlab.cancellation",
     "Chain": "agentlab.chains",
+    "Memory": "agentlab.memory",
+    "Session": "agentlab.session",
+    "SummaryBufferMemory": "agentlab.memory",
+    "SummaryMemory": "agentlab.memory",
+    "TokenMemory": "agentlab.memory",
+    "WindowMemory": "agentlab.memory",
     "cancellable": "agentlab.cancellation",
     "errors": "agentlab.errors",
     "events": "agentlab.events",
     "handling": "agentlab.boundary",
     "list_chains": "agentlab.chains",
+    "list_prompts": "agentlab.prompts",
     "load_chain": "agentlab.chains",
+    "load_model": "agentlab.models",
+    "load_prompt": "agentlab.prompts",
     "parallel": "agentlab.chains",
+    "parse_memory": "agentlab.memory",
     "recordable": "agentlab.boundary",
     "sequential": "agentlab.chains",
 }
