@@ -3,6 +3,7 @@
 library.py      llama.cpp's shared library, its log and what it was built for
 weights.py      one loaded copy of a file a process: vocabulary, metadata
 context.py      the evaluated tokens of one context: exact prefix reuse, prompts in fixed pieces
+threads.py      how many threads pay just now
 sampling.py     parameters -> llama.cpp sampler chain
 constraint.py   JSON schema, regex, choices or GBNF -> which token may come next
 text.py         token pieces -> text, stop strings
@@ -17,7 +18,7 @@ from agentlab.engine.constraint import (
     compile_regex,
     compile_schema,
 )
-from agentlab.engine.context import ContextOptions
+from agentlab.engine.context import N_BATCH, ContextOptions
 from agentlab.engine.decoding import Piece, Request, Timings, TokenLogprob
 from agentlab.engine.engine import Engine, Score, open_engine
 from agentlab.engine.library import accelerator, build
@@ -25,6 +26,7 @@ from agentlab.engine.sampling import Sampling
 from agentlab.engine.weights import LoadOptions, Weights
 
 __all__ = [
+    "N_BATCH",
     "Constraint",
     "ContextOptions",
     "Engine",

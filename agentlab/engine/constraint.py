@@ -27,6 +27,7 @@ from agentlab.errors import GrammarError
 
 if TYPE_CHECKING:
     from llguidance import LLMatcher, LLTokenizer
+    from llguidance._lib import JsonCompileOptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,11 @@ def compile_schema(schema: Mapping[str, Any]) -> Constraint:
     """
     from llguidance import LLMatcher
 
-    layout = {"whitespace_flexible": False, "item_separator": ", ", "key_separator": ": "}
+    layout: JsonCompileOptions = {
+        "whitespace_flexible": False,
+        "item_separator": ", ",
+        "key_separator": ": ",
+    }
     try:
         grammar = LLMatcher.grammar_from_json_schema(json.dumps(schema), overrides=layout)
     except (TypeError, ValueError) as error:
@@ -87,7 +92,9 @@ def compile_regex(pattern: str) -> Constraint:
     """
     from llguidance import LLMatcher
 
-    return _checked(LLMatcher.grammar_from_regex(pattern), f"the regex {pattern!r} does not compile")
+    return _checked(
+        LLMatcher.grammar_from_regex(pattern), f"the regex {pattern!r} does not compile"
+    )
 
 
 def compile_choices(choices: Sequence[str]) -> Constraint:
@@ -129,7 +136,9 @@ def compile_grammar(gbnf: str) -> Constraint:
         names = sorted(set(re.findall(r"(?m)^\s*([\w-]*_[\w-]*)\s*::=", gbnf)))
         hint = "the start rule is named root; see llama.cpp's grammars/README.md"
         if names:
-            hint = f"a rule's name has letters, digits and '-', never '_': rename {', '.join(names)}"
+            hint = (
+                f"a rule's name has letters, digits and '-', never '_': rename {', '.join(names)}"
+            )
         raise GrammarError(f"the GBNF grammar does not compile: {reason}", hint=hint)
     llama.llama_sampler_free(sampler)
     return Constraint("gbnf", gbnf)
@@ -239,7 +248,8 @@ class _NativeMatcher:
         data, candidates = candidates_of(tokens, np.zeros(len(tokens), dtype=np.float32))
         llama.llama_sampler_apply(self._sampler, ctypes.byref(candidates))
         kept = data[: candidates.size]
-        return kept["id"][np.isfinite(kept["logit"])]
+        ids: NDArray[np.int32] = kept["id"][np.isfinite(kept["logit"])]
+        return ids
 
 
 CANDIDATE = np.dtype([("id", np.int32), ("logit", np.float32), ("p", np.float32)])
@@ -248,7 +258,7 @@ CANDIDATE = np.dtype([("id", np.int32), ("logit", np.float32), ("p", np.float32)
 def candidates_of(
     tokens: NDArray[np.int32], logits: NDArray[np.float32]
 ) -> tuple[NDArray[np.void], llama.llama_token_data_array]:
-    """llama.cpp's candidate array over ``tokens``, and the numpy memory behind it (keep it alive)."""
+    """llama.cpp's candidate array over ``tokens``, and the numpy memory it needs kept alive."""
     data = np.zeros(len(tokens), dtype=CANDIDATE)
     data["id"] = tokens
     data["logit"] = logits

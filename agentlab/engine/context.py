@@ -9,7 +9,6 @@ that were decoded one by one are evaluated anew when they come back as part of a
 from __future__ import annotations
 
 import ctypes
-import os
 import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +16,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from agentlab.engine.library import llama, recent_problems
+from agentlab.engine.library import accelerator, llama, recent_problems
+from agentlab.engine.threads import Threads, usable_cores
 from agentlab.engine.weights import Weights
 from agentlab.errors import ContextOverflow, ModelError, TurnCancelled
 
@@ -36,8 +36,8 @@ class ContextOptions:
     """The shape of a context.
 
     ``n_ctx`` is in tokens; None takes the trained length, or less where the KV cache would take
-    more than 512 MiB; 0 takes the trained length at any price. ``n_threads`` None means every
-    core this process may use.
+    more than 512 MiB; 0 takes the trained length at any price. ``n_threads`` None means as
+    many as pay, at most every core this process may use.
     """
 
     n_ctx: int | None = None
@@ -53,8 +53,12 @@ class Context:
         params.n_ctx = _context_length(weights, options.n_ctx)
         params.n_batch = params.n_ubatch = min(options.n_batch, params.n_ctx)
         params.n_seq_max = 1
-        params.n_threads = params.n_threads_batch = options.n_threads or usable_cores()
+        threads = Threads(options.n_threads or usable_cores(), fixed=options.n_threads is not None)
+        params.n_threads = params.n_threads_batch = threads.count
         params.no_perf = True
+        if not accelerator():
+            # Its rounding depends on the number of threads, which is not always the same.
+            params.flash_attn_type = llama.LLAMA_FLASH_ATTN_TYPE_DISABLED
         recent_problems(clear=True)
         pointer = llama.llama_init_from_model(weights.pointer, params)
         if not pointer:
@@ -67,6 +71,7 @@ class Context:
         self.pointer = pointer
         self.n_ctx = int(llama.llama_n_ctx(pointer))
         self.n_batch = int(params.n_batch)
+        self._threads = threads
         self._abort = ctypes.create_string_buffer(2)
         llama.llama_set_abort_callback(pointer, _is_set, ctypes.cast(self._abort, ctypes.c_void_p))
         self._memory = llama.llama_get_memory(pointer)
@@ -191,7 +196,7 @@ class Context:
             batch.n_tokens = count
             for i, token in enumerate(tokens):
                 batch.token[i] = token
-                batch.pos[i] = at + i  # type: ignore[call-overload]  # the binding's stub is wrong
+                batch.pos[i] = at + i
                 batch.n_seq_id[i] = 1
                 batch.seq_id[i][0] = 0
                 batch.logits[i] = wanted[i]
@@ -200,7 +205,9 @@ class Context:
             llama.llama_batch_free(batch)
 
     def _decode(self, batch: llama.llama_batch, tokens: Sequence[int]) -> None:
-        status = llama.llama_decode(self.pointer, batch)
+        with self._threads.evaluating(len(tokens)) as count:
+            llama.llama_set_n_threads(self.pointer, count, count)
+            status = llama.llama_decode(self.pointer, batch)
         if status == 0:
             self._evaluated.extend(tokens)
             return
@@ -220,13 +227,6 @@ def log_softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
     wide -= wide.max()
     wide -= np.log(np.exp(wide).sum())
     return wide.astype(np.float32)
-
-
-def usable_cores() -> int:
-    """How many cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _context_length(weights: Weights, n_ctx: int | None) -> int:

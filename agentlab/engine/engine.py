@@ -12,7 +12,7 @@ import os
 import queue
 import threading
 import weakref
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Generator, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -102,7 +102,7 @@ class Engine:
         self._stop.atexit = False  # _stop_all does it, in the right order
         _open.add(self)
 
-    def generate(self, request: Request) -> Iterator[Piece]:
+    def generate(self, request: Request) -> Generator[Piece, None, None]:
         """Decode ``request``. Closing the iterator stops it within a token.
 
         Raises:
@@ -111,7 +111,7 @@ class Engine:
         """
         return self._results(lambda context: decode(context, request))
 
-    def agenerate(self, request: Request) -> AsyncIterator[Piece]:
+    def agenerate(self, request: Request) -> AsyncGenerator[Piece, None]:
         """:meth:`generate` for event loops. A cancelled task stops it too."""
         return self._aresults(lambda context: decode(context, request))
 
@@ -126,8 +126,11 @@ class Engine:
 
         if not answer:
             return Score((), ())
-        (score,) = self._results(work)
-        return score
+        scores: list[Score] = list(self._results(work))
+        return scores[0]
+
+    def __deepcopy__(self, _memo: object) -> Engine:
+        return self
 
     def close(self) -> None:
         """Stop the thread and free the context."""
@@ -139,7 +142,7 @@ class Engine:
         self._stop()
         self._thread.join(timeout=5)
 
-    def _results(self, work: Callable[[Context], Iterator[Any]]) -> Iterator[Any]:
+    def _results(self, work: Callable[[Context], Iterator[Any]]) -> Generator[Any, None, None]:
         results: queue.SimpleQueue[Any] = queue.SimpleQueue()
         job = _Job(work, results.put)
         with ExitStack() as stack:
@@ -153,7 +156,9 @@ class Engine:
                     raise result
                 yield result
 
-    async def _aresults(self, work: Callable[[Context], Iterator[Any]]) -> AsyncIterator[Any]:
+    async def _aresults(
+        self, work: Callable[[Context], Iterator[Any]]
+    ) -> AsyncGenerator[Any, None]:
         loop = asyncio.get_running_loop()
         results: asyncio.Queue[Any] = asyncio.Queue()
 

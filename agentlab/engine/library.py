@@ -17,7 +17,7 @@ _problems: deque[str] = deque(maxlen=20)
 _last_level = threading.local()
 
 
-@llama.llama_log_callback
+@llama.llama_log_callback  # type: ignore[untyped-decorator]  # ctypes' own
 def _on_log(level: int, text: bytes, _user_data: Any) -> None:
     if level == _CONTINUED:
         level = getattr(_last_level, "value", 0)
@@ -56,4 +56,5 @@ def accelerator() -> str | None:
 def build() -> str:
     """llama.cpp's own line on how it was built: backends and CPU features."""
     start()
-    return llama.llama_print_system_info().decode("utf-8", "replace").strip()
+    info: bytes = llama.llama_print_system_info()
+    return info.decode("utf-8", "replace").strip()

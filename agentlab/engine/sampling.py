@@ -33,13 +33,11 @@ class Sampling:
     @property
     def penalises(self) -> bool:
         """Whether earlier tokens make themselves less likely."""
-        return bool(
-            self.repeat_penalty != 1.0 or self.frequency_penalty or self.presence_penalty
-        )
+        return bool(self.repeat_penalty != 1.0 or self.frequency_penalty or self.presence_penalty)
 
 
 class SamplerChain:
-    """A llama.cpp sampler chain, in llama.cpp's own order: penalties, top-k, top-p, min-p, temperature.
+    """Samplers in llama.cpp's own order: penalties, top-k, top-p, min-p, temperature.
 
     Use as a context manager: it holds native memory.
     """
@@ -53,7 +51,10 @@ class SamplerChain:
         return self
 
     def __exit__(
-        self, _type: type[BaseException] | None, _error: BaseException | None, _tb: TracebackType | None
+        self,
+        _type: type[BaseException] | None,
+        _error: BaseException | None,
+        _tb: TracebackType | None,
     ) -> None:
         llama.llama_sampler_free(self.pointer)
 

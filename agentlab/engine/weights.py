@@ -73,16 +73,11 @@ class Weights:
         buffer = ctypes.create_string_buffer(1 << 20)
         values = {}
         for i in range(llama.llama_model_meta_count(self.pointer)):
-            llama.llama_model_meta_key_by_index(self.pointer, i, buffer, len(buffer))  # type: ignore[arg-type]
+            llama.llama_model_meta_key_by_index(self.pointer, i, buffer, len(buffer))
             key = buffer.value.decode("utf-8", "replace")
-            llama.llama_model_meta_val_str_by_index(self.pointer, i, buffer, len(buffer))  # type: ignore[arg-type]
+            llama.llama_model_meta_val_str_by_index(self.pointer, i, buffer, len(buffer))
             values[key] = buffer.value.decode("utf-8", "replace")
         return values
-
-    @property
-    def chat_template(self) -> str | None:
-        """The file's own chat template (jinja2), None where it has none."""
-        return self.metadata.get("tokenizer.chat_template") or None
 
     @property
     def kv_bytes_per_token(self) -> int:
@@ -124,14 +119,16 @@ class Weights:
 
     def text_of(self, token: int) -> str:
         """A token's text, control tokens included; empty for no token (-1)."""
-        return self._read_piece(token, special=True).decode("utf-8", "replace") if token >= 0 else ""
+        return (
+            self._read_piece(token, special=True).decode("utf-8", "replace") if token >= 0 else ""
+        )
 
     def _read_piece(self, token: int, *, special: bool) -> bytes:
         buffer = ctypes.create_string_buffer(256)
-        count = llama.llama_token_to_piece(self.vocab, token, buffer, len(buffer), 0, special)  # type: ignore[arg-type]
+        count = llama.llama_token_to_piece(self.vocab, token, buffer, len(buffer), 0, special)
         if count < 0:
             buffer = ctypes.create_string_buffer(-count)
-            count = llama.llama_token_to_piece(self.vocab, token, buffer, -count, 0, special)  # type: ignore[arg-type]
+            count = llama.llama_token_to_piece(self.vocab, token, buffer, -count, 0, special)
         return buffer.raw[:count]
 
     def detokenize(self, tokens: Sequence[int]) -> str:
@@ -158,16 +155,24 @@ class Weights:
         return bool(llama.llama_vocab_get_add_bos(self.vocab))
 
     @cached_property
-    def control_tokens(self) -> list[str]:
-        """The texts that mean something to the model beyond their letters, longest first."""
-        special = llama.LLAMA_TOKEN_ATTR_CONTROL | llama.LLAMA_TOKEN_ATTR_USER_DEFINED
+    def control_tokens(self) -> frozenset[str]:
+        """Texts that steer the model: beginnings and ends of turns, of messages, of sequences."""
+        return self._with_attribute(llama.LLAMA_TOKEN_ATTR_CONTROL)
+
+    @cached_property
+    def added_tokens(self) -> frozenset[str]:
+        """Texts added to the vocabulary for a purpose (``<tool_call>``), control tokens too."""
+        added = llama.LLAMA_TOKEN_ATTR_USER_DEFINED
+        return self.control_tokens | self._with_attribute(added)
+
+    def _with_attribute(self, attribute: int) -> frozenset[str]:
         texts = (
             self.text_of(token)
             for token in range(self.n_vocab)
-            if llama.llama_vocab_get_attr(self.vocab, token) & special
+            if llama.llama_vocab_get_attr(self.vocab, token) & attribute
         )
-        # One-letter and whitespace entries (Gemma has them) are ordinary text.
-        return sorted({t for t in texts if len(t.strip()) > 2}, key=len, reverse=True)
+        # Short and blank entries (Gemma has them, for indentation) are ordinary text.
+        return frozenset(text for text in texts if len(text.strip()) > 2)
 
 
 def _reason() -> str:
@@ -194,5 +199,7 @@ def load_weights(path: Path, options: LoadOptions) -> Weights:
     with _lock:
         weights = _loaded.get(key)
         if weights is None:
-            weights = _loaded[key] = Weights(real, options)
+            # By the name given: the parts of a split file are found beside it, not beside what a
+            # link points to.
+            weights = _loaded[key] = Weights(path, options)
         return weights

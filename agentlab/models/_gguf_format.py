@@ -1,0 +1,93 @@
+"""The forms an answer of a local model can be held to, and reading it back as a value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from langchain_core.language_models import BaseChatModel, LanguageModelInput
+from langchain_core.messages import AIMessage
+from langchain_core.runnables import Runnable, RunnableLambda, RunnablePassthrough
+from langchain_core.utils.function_calling import convert_to_json_schema
+
+from agentlab.engine import (
+    Constraint,
+    compile_choices,
+    compile_grammar,
+    compile_regex,
+    compile_schema,
+)
+from agentlab.errors import AgentLabError, ConfigError, GrammarError, InvalidOutput
+from agentlab.models._structured import parse_structured
+
+FORMATS = frozenset({"grammar", "regex", "choices", "response_format"})
+
+
+def constraint_of(given: Mapping[str, Any]) -> Constraint | None:
+    """The constraint that a call's ``grammar``, ``regex``, ``choices`` or ``response_format`` asks.
+
+    Raises:
+        GrammarError: it does not compile.
+        ConfigError: there is more than one, or a ``response_format`` of an unknown form.
+    """
+    forms = {name: value for name, value in given.items() if value is not None}
+    if not forms:
+        return None
+    if len(forms) > 1:
+        raise ConfigError(f"give one of {', '.join(sorted(forms))}, not several")
+    ((name, value),) = forms.items()
+    if name == "response_format":
+        return _of_response_format(value)
+    if name == "choices":
+        return compile_choices(list(value))
+    if not isinstance(value, str):
+        raise GrammarError(f"{name} must be text, not {type(value).__name__}")
+    return compile_grammar(value) if name == "grammar" else compile_regex(value)
+
+
+def _of_response_format(value: Any) -> Constraint | None:
+    kind = value.get("type") if isinstance(value, Mapping) else None
+    if kind == "text":
+        return None
+    if kind == "json_object":
+        return compile_schema(value.get("schema") or {"type": "object"})
+    if kind == "json_schema" and isinstance(value.get("json_schema"), Mapping):
+        schema = value["json_schema"].get("schema")
+        if isinstance(schema, Mapping):
+            return compile_schema(schema)
+    raise ConfigError(
+        f"response_format {value!r} is of no known form",
+        hint='it is {"type": "json_schema", "json_schema": {"name": …, "schema": {…}}}, '
+        '{"type": "json_object"} or {"type": "text"}',
+    )
+
+
+def structured(
+    model: BaseChatModel, schema: dict[str, Any] | type, *, include_raw: bool
+) -> Runnable[LanguageModelInput, Any]:
+    """``model`` held to ``schema``, then its answer as a value."""
+    json_schema = convert_to_json_schema(schema)
+    compile_schema(json_schema)
+    name = str(json_schema.get("title") or "answer")
+    form = {"type": "json_schema", "json_schema": {"name": name, "schema": json_schema}}
+    bound = model.bind(response_format=form)
+
+    def parse(message: AIMessage) -> Any:
+        if message.response_metadata.get("finish_reason") == "length":
+            raise InvalidOutput(
+                f"the answer was cut before it could fit {name}: it ran out of tokens",
+                text=message.text,
+                hint="give more max_tokens, or bounds (maxLength, maxItems) in the schema",
+            )
+        return parse_structured(message, schema)
+
+    if not include_raw:
+        return bound | RunnableLambda(parse, name="parse")
+
+    def parsed(found: dict[str, Any]) -> dict[str, Any]:
+        try:
+            return {**found, "parsed": parse(found["raw"]), "parsing_error": None}
+        except AgentLabError as error:
+            return {**found, "parsed": None, "parsing_error": error}
+
+    return {"raw": bound} | RunnablePassthrough() | RunnableLambda(parsed, name="parse")

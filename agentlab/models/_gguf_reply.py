@@ -1,0 +1,72 @@
+"""From the engine's pieces to LangChain messages."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from langchain_core.messages import AIMessage, AIMessageChunk
+from langchain_core.messages.ai import InputTokenDetails, UsageMetadata
+from langchain_core.outputs import ChatGenerationChunk
+
+from agentlab.engine import Piece, Request, Timings, TokenLogprob
+
+
+def message_of(pieces: Sequence[Piece], request: Request, model: str) -> AIMessage:
+    """The whole answer."""
+    last = pieces[-1]
+    logprobs = [entry for piece in pieces for entry in piece.logprobs]
+    return AIMessage(
+        content="".join(piece.text for piece in pieces),
+        usage_metadata=_usage(last.timings) if last.timings else None,
+        response_metadata=_metadata(last, request, model)
+        | ({"logprobs": _openai_logprobs(logprobs)} if request.top_logprobs is not None else {}),
+    )
+
+
+def chunk_of(piece: Piece, request: Request, model: str) -> ChatGenerationChunk:
+    """One piece of a streamed answer; the last one has usage and the finish reason."""
+    metadata: dict[str, Any] = _metadata(piece, request, model) if piece.finish else {}
+    if piece.logprobs:
+        metadata["logprobs"] = _openai_logprobs(piece.logprobs)
+    message = AIMessageChunk(
+        content=piece.text,
+        response_metadata=metadata,
+        usage_metadata=_usage(piece.timings) if piece.timings else None,
+        chunk_position="last" if piece.finish else None,
+    )
+    info = {"finish_reason": piece.finish} if piece.finish else None
+    return ChatGenerationChunk(message=message, generation_info=info)
+
+
+def _usage(timings: Timings) -> UsageMetadata:
+    return UsageMetadata(
+        input_tokens=timings.prompt_tokens,
+        output_tokens=timings.completion_tokens,
+        total_tokens=timings.prompt_tokens + timings.completion_tokens,
+        input_token_details=InputTokenDetails(cache_read=timings.cached_tokens),
+    )
+
+
+def _metadata(last: Piece, request: Request, model: str) -> dict[str, Any]:
+    metadata: dict[str, Any] = {
+        "finish_reason": last.finish,
+        "model_name": model,
+        "model_provider": "gguf",
+        "seed": request.sampling.seed,
+    }
+    if last.timings:
+        metadata["timings"] = {
+            "prompt_seconds": round(last.timings.prompt_seconds, 4),
+            "completion_seconds": round(last.timings.completion_seconds, 4),
+        }
+    return metadata
+
+
+def _openai_logprobs(entries: Sequence[TokenLogprob]) -> dict[str, Any]:
+    """OpenAI's form: ``{"content": [{"token", "logprob", "bytes", "top_logprobs"}]}``."""
+    return {"content": [_entry(e) | {"top_logprobs": [_entry(r) for r in e.top]} for e in entries]}
+
+
+def _entry(entry: TokenLogprob) -> dict[str, Any]:
+    return {"token": entry.text, "logprob": entry.logprob, "bytes": list(entry.data)}

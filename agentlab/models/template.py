@@ -1,0 +1,269 @@
+"""From chat messages to the text and tokens a local model reads, by the model's own chat template.
+
+The template comes inside the model file and is untrusted: it runs in a sandbox. What templates
+differ in is found by rendering probes, not by their names:
+
+- one without a system role gets the system message at the head of the first user message;
+- one that wants roles to alternate gets neighbours of one role as one message.
+
+Text of a message never acts as markup: a control token written in it (``<|im_end|>``) is read as
+letters.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Collection, Sequence
+from functools import cached_property
+from typing import Any, Protocol
+
+from jinja2 import TemplateError
+from langchain_core.messages import AIMessage, BaseMessage, ToolMessage
+
+from agentlab._sandbox import chat_environment, compile_template, render
+from agentlab.errors import ConfigError, ModelError, ModelFileError
+
+CHATML = (
+    "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
+    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
+_ROLES = {"system": "system", "human": "user", "ai": "assistant", "tool": "tool"}
+_SENTINEL = "zqxSENTINELxqz"
+
+Turn = dict[str, Any]  # {"role": …, "content": …}
+
+
+class Vocabulary(Protocol):
+    """What is needed of a model's vocabulary."""
+
+    @property
+    def bos(self) -> str: ...
+    @property
+    def eos(self) -> str: ...
+    @property
+    def adds_bos(self) -> bool: ...
+    @property
+    def control_tokens(self) -> Collection[str]: ...
+    @property
+    def added_tokens(self) -> Collection[str]: ...
+
+    def tokenize(self, text: str, *, special: bool = False) -> list[int]:
+        """``text`` as token ids."""
+
+
+class ChatTemplate:
+    """A model's chat template, ready to render.
+
+    Raises:
+        ModelFileError: the template is not jinja2, or cannot render one user message.
+    """
+
+    def __init__(self, source: str, vocabulary: Vocabulary, name: str = "the model") -> None:
+        self._vocabulary = vocabulary
+        self._name = name
+        self._knows_tools = "tool" in source
+        try:
+            self._template = compile_template(chat_environment(), source)
+            self._apply([{"role": "user", "content": _SENTINEL}])
+        except TemplateError as error:
+            raise ModelFileError(
+                f"the chat template of {name} does not work: {error}",
+                hint="give another one: chat_template='chatml', or jinja2 text",
+            ) from error
+
+    # -- what the template can do ------------------------------------------------------------
+
+    @cached_property
+    def has_system_role(self) -> bool:
+        """Whether a system message at the head is rendered."""
+        return self._shows(("system", _SENTINEL), ("user", "a"))
+
+    @cached_property
+    def has_later_system(self) -> bool:
+        """Whether a system message between turns is rendered."""
+        return self._shows(("user", "a"), ("assistant", "b"), ("system", _SENTINEL), ("user", "c"))
+
+    @cached_property
+    def has_tool_role(self) -> bool:
+        """Whether tool results have a role of their own."""
+        shown = self._shows(("user", "a"), ("assistant", "b"), ("tool", _SENTINEL))
+        return shown and self._knows_tools  # a template that shows any role does not know this one
+
+    @cached_property
+    def must_alternate(self) -> bool:
+        """Whether two messages of one role in a row are refused."""
+        return not self._shows(("user", "a"), ("user", _SENTINEL))
+
+    def _shows(self, *turns: tuple[str, str]) -> bool:
+        try:
+            return _SENTINEL in self._apply([{"role": r, "content": c} for r, c in turns])
+        except TemplateError:
+            return False
+
+    # -- rendering ---------------------------------------------------------------------------
+
+    def text(self, messages: Sequence[BaseMessage]) -> str:
+        """Exactly the text that the model reads.
+
+        Raises:
+            ConfigError: no message, or one that is not text.
+            ModelError: the template refuses the messages.
+        """
+        return "".join(part for part, _ in self._parts(messages))
+
+    def tokens(self, messages: Sequence[BaseMessage]) -> list[int]:
+        """:meth:`text` as token ids, control tokens of the messages' own text as letters.
+
+        Raises:
+            ConfigError, ModelError: as :meth:`text`.
+        """
+        vocabulary = self._vocabulary
+        ids: list[int] = []
+        for part, special in self._parts(messages):
+            ids += vocabulary.tokenize(part, special=special)
+        if vocabulary.adds_bos and vocabulary.bos:
+            first = vocabulary.tokenize(vocabulary.bos, special=True)
+            if ids[: len(first)] != first:
+                ids = first + ids
+        return ids
+
+    def _parts(self, messages: Sequence[BaseMessage]) -> list[tuple[str, bool]]:
+        """The text in parts; of each, whether control tokens in it mean something."""
+        turns = self._fitted([_turn(message) for message in messages])
+        marks = _Marks(turns, self._vocabulary)
+        try:
+            return marks.split(self._apply(marks.turns))
+        except TemplateError as error:
+            raise ModelError(
+                f"the chat template of {self._name} refuses these messages: {error}",
+                hint="look at the order of their roles",
+            ) from error
+
+    def _fitted(self, turns: list[Turn]) -> list[Turn]:
+        """``turns`` as this template can show them."""
+        if not turns:
+            raise ConfigError("there is no message to answer", hint="give at least a user message")
+        if not self.has_tool_role:
+            turns = [_told(turn) for turn in turns]
+        if any(turn["role"] == "system" for turn in turns[1:]) and not self.has_later_system:
+            turns = _system_first(turns)
+        if turns[0]["role"] == "system" and not self.has_system_role:
+            head, *turns = turns
+            if not turns or turns[0]["role"] != "user":
+                turns.insert(0, {"role": "user", "content": ""})
+            turns[0] = _joined(head, turns[0], role="user")
+        if self.must_alternate:
+            turns = _merged(turns)
+        return turns
+
+    def _apply(self, turns: list[Turn]) -> str:
+        return render(
+            self._template,
+            {
+                "messages": turns,
+                "add_generation_prompt": True,
+                "bos_token": self._vocabulary.bos,
+                "eos_token": self._vocabulary.eos,
+            },
+        )
+
+
+class _Marks:
+    """Control tokens in messages, replaced by marks while the template works on them."""
+
+    def __init__(self, turns: list[Turn], vocabulary: Vocabulary) -> None:
+        everything = "\0".join(str(turn["content"]) for turn in turns)
+        self._open, self._close = _unused(everything, 2)
+        self._texts: list[str] = []
+        # What the assistant wrote may hold added tokens (`<think>`) that templates look for.
+        own = sorted(vocabulary.control_tokens, key=len, reverse=True)
+        foreign = sorted(vocabulary.added_tokens, key=len, reverse=True)
+        self.turns = [
+            {**t, "content": self._mark(t["content"], own if t["role"] == "assistant" else foreign)}
+            for t in turns
+        ]
+
+    def _mark(self, content: str, tokens: Sequence[str]) -> str:
+        for token in tokens:
+            if token in content:
+                content = content.replace(token, f"{self._open}{len(self._texts)}{self._close}")
+                self._texts.append(token)
+        return content
+
+    def split(self, rendered: str) -> list[tuple[str, bool]]:
+        head, *rest = rendered.split(self._open)
+        parts = [(head, True)]
+        for piece in rest:
+            number, _, after = piece.partition(self._close)
+            parts += [(self._texts[int(number)], False), (after, True)]
+        return [part for part in parts if part[0]]
+
+
+def _unused(text: str, count: int) -> list[str]:
+    """Private-use characters that do not occur in ``text``."""
+    used = set(text)
+    free = (chr(code) for code in range(0xE000, 0xF900) if chr(code) not in used)
+    return [next(free) for _ in range(count)]
+
+
+def _turn(message: BaseMessage) -> Turn:
+    role = _ROLES.get(message.type)
+    if role is None:
+        role = getattr(message, "role", None) or "user"
+    turn: Turn = {"role": role, "content": _text(message)}
+    if isinstance(message, AIMessage) and message.tool_calls:
+        turn["tool_calls"] = [
+            {"type": "function", "function": {"name": c["name"], "arguments": c["args"]}}
+            for c in message.tool_calls
+        ]
+    if isinstance(message, ToolMessage):
+        turn["name"] = message.name or "tool"
+    return turn
+
+
+def _text(message: BaseMessage) -> str:
+    if isinstance(message.content, str):
+        return message.content
+    for block in message.content or []:
+        kind = "text" if isinstance(block, str) else block.get("type", "text")
+        if kind not in ("text", "reasoning", "thinking", "tool_call", "tool_use"):
+            raise ConfigError(
+                f"a message holds a block of type {kind!r}, and this model reads text only",
+                hint="leave it out, or use a model that takes it",
+            )
+    return message.text
+
+
+def _told(turn: Turn) -> Turn:
+    """Tool calls and results as plain text, for a template that knows neither."""
+    calls: Callable[[Turn], list[str]] = lambda t: [  # noqa: E731
+        f"[call {c['function']['name']}({json.dumps(c['function']['arguments'])})]"
+        for c in t.get("tool_calls", [])
+    ]
+    if turn["role"] == "tool":
+        return {"role": "user", "content": f"[result of {turn['name']}]\n{turn['content']}"}
+    lines = [turn["content"], *calls(turn)]
+    return {"role": turn["role"], "content": "\n".join(line for line in lines if line)}
+
+
+def _system_first(turns: list[Turn]) -> list[Turn]:
+    system = [t for t in turns if t["role"] == "system"]
+    content = "\n\n".join(t["content"] for t in system)
+    rest = [t for t in turns if t["role"] != "system"]
+    return [{"role": "system", "content": content}, *rest]
+
+
+def _merged(turns: list[Turn]) -> list[Turn]:
+    merged: list[Turn] = []
+    for turn in turns:
+        if merged and merged[-1]["role"] == turn["role"] != "tool":
+            merged[-1] = _joined(merged[-1], turn, role=turn["role"])
+        else:
+            merged.append(turn)
+    return merged
+
+
+def _joined(first: Turn, second: Turn, *, role: str) -> Turn:
+    both = [t["content"] for t in (first, second) if t["content"]]
+    calls = first.get("tool_calls", []) + second.get("tool_calls", [])
+    return {"role": role, "content": "\n\n".join(both), **({"tool_calls": calls} if calls else {})}
