@@ -8,8 +8,7 @@ from agentlab.errors import ToolError
 from agentlab.tools import ToolPolicy
 from agentlab.web.pages import fetch
 
-# In a process of its own, as a page can be made to keep its reader busy for ever.
-POLICY = ToolPolicy(timeout=30, network=True, isolate=True)
+POLICY = ToolPolicy(timeout=40, network=True)
 
 
 @tool(parse_docstring=True, response_format="content_and_artifact")

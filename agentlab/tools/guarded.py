@@ -92,10 +92,9 @@ class GuardedTool(BaseTool):
     ) -> tuple[Any, Any]:
         kwargs.update(_plumbing(self.inner._run, config, run_manager))
         try:
-            value = running.run(self._job(args, kwargs), self.name, self.policy.timeout)
+            return running.run(self._job(args, kwargs), self.name, self.policy.timeout)
         except BaseException as error:
             raise _as_tool_error(self.name, error) from error
-        return self._outcome(value)
 
     async def _arun(
         self,
@@ -109,22 +108,23 @@ class GuardedTool(BaseTool):
                 kwargs.update(_plumbing(self.inner._arun, config, run_manager))
                 work = self.inner._arun(*args, **kwargs)
                 value = await running.arun_coroutine(work, self.name, self.policy.timeout)
-            else:
-                sync = run_manager.get_sync() if run_manager else None
-                kwargs.update(_plumbing(self.inner._run, config, sync))
-                value = await running.arun(self._job(args, kwargs), self.name, self.policy.timeout)
+                return self._outcome(value)
+            sync = run_manager.get_sync() if run_manager else None
+            kwargs.update(_plumbing(self.inner._run, config, sync))
+            return await running.arun(self._job(args, kwargs), self.name, self.policy.timeout)
         except BaseException as error:
             raise _as_tool_error(self.name, error) from error
-        return self._outcome(value)
 
-    def _job(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> running.Job[Any]:
+    def _job(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> running.Job[tuple[Any, Any]]:
         if self.policy.isolate:
             assert self.file is not None  # guard() looks
             return isolated.job(self.file, kwargs, self.policy)
         inner = self.inner
         if _only_async(inner):
-            return running.Job(lambda: running.run_coroutine(lambda: inner._arun(*args, **kwargs)))
-        return running.Job(lambda: inner._run(*args, **kwargs))
+            return running.Job(
+                lambda: self._outcome(running.run_coroutine(lambda: inner._arun(*args, **kwargs)))
+            )
+        return running.Job(lambda: self._outcome(inner._run(*args, **kwargs)))
 
     def _outcome(self, value: Any) -> tuple[Any, Any]:
         """The text that the model is shown, and the artifact."""

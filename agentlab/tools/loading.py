@@ -14,7 +14,6 @@ import sys
 import traceback
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 from langchain_core.tools import BaseTool
 
@@ -82,6 +81,7 @@ def read_tool_file(file: Path) -> tuple[BaseTool, ToolPolicy]:
     Raises:
         ToolDefinitionError: it does not define one; the message names the line.
     """
+    _refuse_untyped_arguments(file)
     module = _execute(file)
     tool = getattr(module, file.stem, None)
     if not isinstance(tool, BaseTool):
@@ -104,7 +104,11 @@ def read_tool_file(file: Path) -> tuple[BaseTool, ToolPolicy]:
             f"{file}:{_line_of(file, 'POLICY')}: POLICY is a {type(policy).__name__}",
             hint="write POLICY = ToolPolicy(timeout=10)",
         )
-    _check_arguments(file, line, tool)
+    if not tool.description.strip():
+        raise ToolDefinitionError(
+            f"{file}:{line}: the tool {tool.name!r} has no description",
+            hint="say in a docstring what it does, for the model to read",
+        )
     return tool, policy
 
 
@@ -141,7 +145,7 @@ def _first_line(error: Exception) -> str:
 
 def _line_of(file: Path, name: str) -> int:
     """The line that defines ``name``, or 1."""
-    for node in ast.parse(file.read_bytes()).body:
+    for node in _definitions(file):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name == name:
             return node.lineno
         if isinstance(node, ast.Assign) and any(
@@ -151,16 +155,21 @@ def _line_of(file: Path, name: str) -> int:
     return 1
 
 
-def _check_arguments(file: Path, line: int, tool: BaseTool) -> None:
-    if not tool.description.strip():
-        raise ToolDefinitionError(
-            f"{file}:{line}: the tool {tool.name!r} has no description",
-            hint="say in a docstring what it does, for the model to read",
-        )
-    arguments: dict[str, Any] = tool.args
-    for name, schema in arguments.items():
-        if not set(schema) & {"type", "anyOf", "allOf", "oneOf", "$ref", "enum", "const"}:
-            raise ToolDefinitionError(
-                f"{file}:{line}: the argument {name!r} has no type",
-                hint=f"write {name}: str, or another type",
-            )
+def _refuse_untyped_arguments(file: Path) -> None:
+    """Before LangChain sees the function: it would say that the docstring names no argument."""
+    for node in _definitions(file):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name == file.stem:
+            arguments = (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)
+            untyped = next((a for a in arguments if a.annotation is None), None)
+            if untyped is not None:
+                raise ToolDefinitionError(
+                    f"{file}:{untyped.lineno}: the argument {untyped.arg!r} has no type",
+                    hint=f"write {untyped.arg}: str, or another type",
+                )
+
+
+def _definitions(file: Path) -> list[ast.stmt]:
+    try:
+        return ast.parse(file.read_bytes()).body
+    except (SyntaxError, ValueError):
+        return []  # running the file will say what is wrong

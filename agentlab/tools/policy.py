@@ -18,8 +18,8 @@ class ToolPolicy:
         max_result: characters of its result that the model is shown.
         network: whether it sends something to other machines.
         side_effects: whether it changes something outside, so that a person should approve it.
-        isolate: run it in a process of its own, which can be killed whatever it does. Costs about
-            half a second a call. Only for tools that come from a file.
+        isolate: run it in a process of its own, which can be killed whatever it does. A call costs
+            about a second more, for the imports. Only for tools that come from a file.
     """
 
     timeout: float = 30.0

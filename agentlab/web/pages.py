@@ -10,6 +10,7 @@ from agentlab.config import settings
 from agentlab.errors import ToolError
 from agentlab.recording.secrets import Scrubber
 from agentlab.web.http import Response, get
+from agentlab.web.reading import read_html
 
 _HTML = ("text/html", "application/xhtml+xml")
 _TEXT = ("application/json", "application/xml", "application/yaml", "application/ld+json")
@@ -87,18 +88,10 @@ def _charset(response: Response) -> str:
 
 
 def _readable(response: Response) -> Page:
-    import trafilatura
-
     html = response.body.decode(_charset(response), errors="replace")
-    text = trafilatura.extract(
-        html, url=response.url, include_comments=False, include_tables=True, favor_recall=True
-    )
-    if not text:
-        # A page without an article, such as a list of links.
-        text = trafilatura.html2txt(html)
+    title, text = read_html(html, response.url)
     if not text.strip():
         raise ToolError(
             "the page holds no text without running its scripts", hint="use another page"
         )
-    metadata = trafilatura.extract_metadata(html, default_url=response.url)
-    return Page(response.url, (metadata.title if metadata else "") or "", text)
+    return Page(response.url, title, text)

@@ -1,0 +1,125 @@
+"""Tool files: found, loaded, refused with the line that is wrong."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from langchain_core.tools import tool
+
+from agentlab.errors import ToolDefinitionError
+from agentlab.tools import GuardedTool, ToolPolicy, list_tools, load_tools, policy_of
+
+GOOD = '''
+from langchain_core.tools import tool
+from agentlab.tools import ToolPolicy
+
+POLICY = ToolPolicy(timeout=3, side_effects=True)
+
+@tool(parse_docstring=True)
+def greet(name: str) -> str:
+    """Greet somebody.
+
+    Args:
+        name: Whom.
+    """
+    return f"Hello {name}"
+'''
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("AGENTLAB_PROJECT", str(tmp_path))
+    (tmp_path / "tools").mkdir()
+    return tmp_path / "tools"
+
+
+def test_the_shipped_tools_load() -> None:
+    names = list_tools()
+    assert {"calculator", "fetch_page", "now", "search"} <= set(names)
+    for loaded in load_tools("calculator", "fetch_page", "now", "search"):
+        assert loaded.description
+        assert all("description" in argument for argument in loaded.args.values())
+
+
+def test_a_dropped_file_is_a_tool(folder: Path) -> None:
+    (folder / "greet.py").write_text(GOOD)
+    assert "greet" in list_tools()
+    (greet,) = load_tools("greet")
+    assert greet.invoke({"name": "Ada"}) == "Hello Ada"
+    assert policy_of(greet) == ToolPolicy(timeout=3, side_effects=True)
+    assert greet.args["name"] == {"description": "Whom.", "title": "Name", "type": "string"}
+
+
+def test_the_users_own_tool_comes_before_the_shipped_one(folder: Path) -> None:
+    own = GOOD.replace("greet", "calculator").replace("name", "expression")
+    (folder / "calculator.py").write_text(own)
+    assert load_tools("calculator")[0].invoke({"expression": "1"}) == "Hello 1"
+
+
+def test_other_files_are_no_tools(folder: Path) -> None:
+    for name in ("_helper.py", "Bad-Name.py", "notes.md"):
+        (folder / name).write_text("")
+    assert not {"_helper", "Bad-Name", "notes"} & set(list_tools())
+
+
+@pytest.mark.parametrize("name", ["../greet", "/etc/passwd", "tools/greet", "greet.py", ""])
+def test_a_path_is_no_name(folder: Path, name: str) -> None:
+    (folder / "greet.py").write_text(GOOD)
+    (folder.parent / "greet.py").write_text("raise SystemExit('loaded')")
+    with pytest.raises(ToolDefinitionError, match="no tool is named"):
+        load_tools(name)
+
+
+def test_an_unknown_name_is_answered_with_the_nearest() -> None:
+    with pytest.raises(ToolDefinitionError) as caught:
+        load_tools("calculater")
+    assert caught.value.hint == "did you mean 'calculator'?"
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "message"),
+    [
+        ("x = (\n", 1, "SyntaxError"),
+        ("import os\nimport missing_module\n", 2, "No module named 'missing_module'"),
+        (GOOD.replace("timeout=3", "timeout=0"), 5, "timeout must be above 0"),
+        (GOOD.replace("timeout=3", "timeuot=3"), 5, "timeuot"),
+        (GOOD.replace("ToolPolicy(timeout=3, side_effects=True)", "{}"), 5, "POLICY is a dict"),
+        (GOOD.replace("def greet", "def great"), 8, "it defines great"),
+        (GOOD.replace("@tool(parse_docstring=True)\n", ""), 7, "it defines none"),
+        (GOOD.replace("(parse_docstring=True)", "('other')"), 8, "the tool is named 'other'"),
+        (GOOD.replace("name: str", "name"), 8, "'name' has no type"),
+        (GOOD.replace("name: Whom.", "nome: Whom."), 7, "nome"),
+        ("x = 1\n\n1 / 0\n", 3, "ZeroDivisionError"),
+        ("", 1, "it defines none"),
+    ],
+)
+def test_a_wrong_file_is_named_with_its_line(
+    folder: Path, text: str, line: int, message: str
+) -> None:
+    file = folder / "greet.py"
+    file.write_text(text)
+    with pytest.raises(ToolDefinitionError) as caught:
+        load_tools("greet")
+    assert str(caught.value).startswith(f"{file}:{line}: ")
+    assert message in str(caught.value)
+    assert caught.value.hint
+
+
+def test_langchain_tools_are_accepted_between_names() -> None:
+    @tool
+    def shout(text: str) -> str:
+        """Say it loudly."""
+        return text.upper()
+
+    calculator, loud = load_tools("calculator", shout)
+    assert isinstance(loud, GuardedTool)
+    assert loud.invoke({"text": "hi"}) == "HI"
+    assert policy_of(loud).side_effects, "nobody said that it has none"
+    assert load_tools(loud) == [loud]
+    assert not policy_of(calculator).side_effects
+
+
+def test_two_tools_of_one_name_are_refused() -> None:
+    with pytest.raises(ToolDefinitionError, match="two tools have the name 'now'"):
+        load_tools("now", "now")
