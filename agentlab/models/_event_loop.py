@@ -43,13 +43,23 @@ def _running_loop() -> asyncio.AbstractEventLoop:
 def _serve(loop: asyncio.AbstractEventLoop) -> None:
     asyncio.set_event_loop(loop)
     loop.run_forever()
-    left = asyncio.all_tasks(loop)
-    for task in left:
-        task.cancel()
-    loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
+    _wind_down(loop)
     for source in list(_open.values()):  # each closes what it reads from, in the right order
         loop.run_until_complete(asyncio.gather(_close(source), return_exceptions=True))
+    _wind_down(loop)
     loop.close()
+
+
+def _wind_down(loop: asyncio.AbstractEventLoop) -> None:
+    """Cancel all tasks, and those that they leave behind."""
+    for _ in range(8):
+        loop.run_until_complete(asyncio.sleep(0))
+        left = asyncio.all_tasks(loop)
+        if not left:
+            return
+        for task in left:
+            task.cancel()
+        loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
 
 
 def _stop(loop: asyncio.AbstractEventLoop, thread: threading.Thread, owner: int) -> None:

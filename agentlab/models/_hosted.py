@@ -9,8 +9,10 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from langchain_core.language_models import LanguageModelInput
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
 from langchain_core.outputs import ChatGenerationChunk, ChatResult
+from langchain_core.runnables import Runnable, RunnableSequence
 
 from agentlab.errors import (
     AgentLabError,
@@ -24,6 +26,7 @@ from agentlab.errors import (
 )
 from agentlab.models import _event_loop
 from agentlab.models._provider_errors import Endpoint, explain
+from agentlab.models._structured import structured
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel as _Base
@@ -89,6 +92,19 @@ class HostedCalls(_Base):
         async with aclosing(pieces):  # type: ignore[type-var]
             async for piece in pieces:
                 yield piece
+
+    def with_structured_output(
+        self, schema: Any = None, *args: Any, include_raw: bool = False, **kwargs: Any
+    ) -> Runnable[LanguageModelInput, Any]:
+        """As LangChain's, by the provider's own means, but what does not fit is told alike.
+
+        The result raises :class:`~agentlab.errors.InvalidOutput` where an answer is not what
+        ``schema`` (a pydantic class, a TypedDict or a JSON schema) asks.
+        """
+        asking = super().with_structured_output(schema, *args, **kwargs)
+        if not isinstance(asking, RunnableSequence):
+            raise TypeError(f"expected a model and a parser, not {type(asking).__name__}")
+        return structured(asking.first, schema, include_raw=include_raw)
 
     async def _answer(
         self, messages: list[BaseMessage], stop: list[str] | None, kwargs: dict[str, Any]

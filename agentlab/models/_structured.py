@@ -5,14 +5,41 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from langchain_core.language_models import LanguageModelInput
 from langchain_core.messages import AIMessage
+from langchain_core.runnables import Runnable, RunnableLambda, RunnablePassthrough
 from langchain_core.utils.function_calling import convert_to_json_schema
 from pydantic import BaseModel, ValidationError
 
 from agentlab.errors import GrammarError, InvalidOutput
 
 
-def parse_structured(message: AIMessage, schema: dict[str, Any] | type) -> Any:
+def structured(
+    model: Runnable[LanguageModelInput, AIMessage],
+    schema: dict[str, Any] | type | None,
+    *,
+    include_raw: bool = False,
+) -> Runnable[LanguageModelInput, Any]:
+    """``model``, with its answers read as ``schema``; LangChain's ``with_structured_output``.
+
+    With ``include_raw`` the result has ``raw``, ``parsed`` and ``parsing_error``, and nothing is
+    raised where an answer does not fit.
+    """
+
+    def parse(message: AIMessage) -> Any:
+        return parse_structured(message, schema)
+
+    def parse_raw(out: dict[str, Any]) -> Any:
+        return parse(out["raw"])
+
+    if not include_raw:
+        return model | RunnableLambda(parse)
+    keep = RunnablePassthrough.assign(parsed=parse_raw, parsing_error=lambda _: None)
+    failed = RunnablePassthrough.assign(parsed=lambda _: None)
+    return {"raw": model} | keep.with_fallbacks([failed], exception_key="parsing_error")
+
+
+def parse_structured(message: AIMessage, schema: dict[str, Any] | type | None) -> Any:
     """The first tool call's arguments, or the text read as JSON, checked against ``schema``.
 
     Returns an instance where ``schema`` is a pydantic class, plain values otherwise.
@@ -29,7 +56,9 @@ def parse_structured(message: AIMessage, schema: dict[str, Any] | type) -> Any:
         try:
             value = json.loads(text)
         except (ValueError, RecursionError) as error:
-            raise InvalidOutput(f"the answer is not JSON: {error}", text=text) from error
+            raise _not_json(message, text, error) from error
+    if schema is None:
+        return value
     if isinstance(schema, type) and issubclass(schema, BaseModel):
         try:
             return schema.model_validate(value)
@@ -39,7 +68,21 @@ def parse_structured(message: AIMessage, schema: dict[str, Any] | type) -> Any:
             raise InvalidOutput(
                 f"the answer is no {schema.__name__}: {place}: {first['msg'].lower()}", text=text
             ) from error
+    if isinstance(schema, dict) and not schema.keys() & {"function", "parameters"}:
+        return _checked(value, schema, text)
     return _checked(value, convert_to_json_schema(schema), text)
+
+
+def _not_json(message: AIMessage, text: str, error: Exception) -> InvalidOutput:
+    if refusal := message.additional_kwargs.get("refusal"):
+        return InvalidOutput(f"the model refused: {refusal}", text=str(refusal))
+    if message.response_metadata.get("finish_reason") == "length":
+        return InvalidOutput(
+            "the answer was cut before it fit its schema",
+            text=text,
+            hint="give a larger `max_tokens`",
+        )
+    return InvalidOutput(f"the answer is not JSON: {error}", text=text)
 
 
 def _checked(value: Any, schema: dict[str, Any], text: str) -> Any:

@@ -30,7 +30,7 @@ from langchain_core.language_models.chat_models import generate_from_stream
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, HumanMessage
 from langchain_core.messages.tool import tool_call_chunk
 from langchain_core.outputs import ChatGenerationChunk, ChatResult
-from langchain_core.runnables import Runnable, RunnableLambda, RunnablePassthrough
+from langchain_core.runnables import Runnable
 from langchain_core.tools import BaseTool
 from langchain_core.utils.function_calling import convert_to_openai_tool
 from pydantic import PrivateAttr
@@ -45,7 +45,7 @@ from agentlab.errors import (
 )
 from agentlab.models._parameters import check_parameters
 from agentlab.models._script import Reply, parse_replies, read_script
-from agentlab.models._structured import parse_structured
+from agentlab.models._structured import structured
 
 
 def create(path: str, **params: Any) -> ScriptedChatModel:
@@ -148,16 +148,7 @@ class ScriptedChatModel(BaseChatModel):
         """
         kwargs.pop("method", None), kwargs.pop("strict", None)
         bound = self.bind(**kwargs) if kwargs else self
-        parser: Runnable[AIMessage, Any] = RunnableLambda(
-            lambda message: parse_structured(message, schema)
-        )
-        if not include_raw:
-            return bound | parser
-        keep = RunnablePassthrough.assign(
-            parsed=RunnableLambda(lambda out: out["raw"]) | parser, parsing_error=lambda _: None
-        )
-        failed = RunnablePassthrough.assign(parsed=lambda _: None)
-        return {"raw": bound} | keep.with_fallbacks([failed], exception_key="parsing_error")
+        return structured(bound, schema, include_raw=include_raw)
 
     @property
     def _llm_type(self) -> str:

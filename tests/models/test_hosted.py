@@ -201,6 +201,19 @@ def test_structured_output_by_tool_call(lab: Lab) -> None:
     assert structured.invoke("Who?") == Person(name="Maarten", age=34)
 
 
+@pytest.mark.parametrize("schema", [Person, Person.model_json_schema()])
+@pytest.mark.parametrize("text", ["Maarten", '{"name": "Maarten"}', "[" * 100_000])
+def test_output_that_does_not_fit(lab: Lab, schema: Any, text: str) -> None:
+    lab.server.reply(text)
+    model = lab.model()
+    with pytest.raises(errors.InvalidOutput):
+        model.with_structured_output(schema).invoke("Who?")
+    if lab.name == "cohere" or isinstance(schema, dict):  # OpenAI's SDK reads classes itself
+        raw = model.with_structured_output(schema, include_raw=True).invoke("Who?")
+        assert raw["raw"].content == text
+        assert isinstance(raw["parsing_error"], errors.InvalidOutput)
+
+
 def test_calls_cross_the_boundary_once(lab: Lab) -> None:
     seen: list[str] = []
 
