@@ -140,7 +140,7 @@ DOUBLED = (
         DOUBLED.replace("DOUBLE", "= dict(a=ns.x, b=ns.x)"),
         DOUBLED.replace("DOUBLE", "%}{{ ns.x }}{{ ns.x }}{% endset"),
         "{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}",
-        "{% macro m(n) %}{% if n %}{{ m(n - 1) }}{{ m(n - 1) }}{% endif %}{% endmacro %}{{ m(60) }}",
+        "{% macro m(n) %}{{ m(n - 1) ~ m(n - 1) if n }}{% endmacro %}{{ m(60) }}",
         "{% for x in [1] recursive %}{{ loop([1, 2]) if loop.depth < 60 }}{% endfor %}",
         "{% set a = namespace() %}{% set a.x = a %}{{ a | string }}",
     ],
