@@ -120,7 +120,10 @@ def _subclass(cls: type, kind: Kind, methods: tuple[tuple[str, str], ...]) -> ty
         own = getattr(cls, name, None)
         if own is None or not _has_own(cls, name):
             continue
-        namespace[name] = _WRAPPERS[how](kind, name, own)
+        method = _WRAPPERS[how](kind, name, own)
+        # LangChain looks at the signature at every call: it need not be worked out each time.
+        method.__signature__ = inspect.signature(own)  # type: ignore[attr-defined]
+        namespace[name] = method
     if kind == "model":
         namespace["agenerate"] = _stoppable(cast(Any, cls).agenerate)
     for name in _HIDDEN:

@@ -3,13 +3,14 @@
 ::
 
     {"cassette":1,"meta":{…},"identities":[{…}]}
-    {"blob":"8c1f…","value":{"role":"system","content":{"$lines":2}}}
+    {"text":"5d1c…","lines":2}
     "You are a careful assistant.\\n"
-    "Answer in one sentence.\\n"
+    "Answer in one sentence."
+    {"blob":"8c1f…","value":{"role":"system","content":{"$text":"5d1c…"}}}
     {"step":1,"kind":"model","target":"gpt-4o-mini","messages":["8c1f…","02ab…"],"reply":{…}}
     {"end":1,"latency":[0.812],"usage":[[31,12]]}
 
-Messages, tool schemas and long parts are blobs: written once, under the hash of their content,
+Texts, messages, tool schemas and long parts are written once, under the hash of their content,
 before the first step that needs them. A step that goes on from an earlier one holds what it keeps
 and adds. What changes with every recording stands in the last line. Keys are not stored: they are
 computed from the content, so they can never disagree with it.
@@ -23,7 +24,7 @@ from typing import Any
 
 from agentlab.errors import CorruptStore
 from agentlab.recording.hashing import digest
-from agentlab.recording.lines import LineReader, write_value
+from agentlab.recording.lines import LineReader, LineWriter
 from agentlab.recording.steps import Recording, Request, Step
 
 VERSION = 1
@@ -39,7 +40,7 @@ def write(recording: Recording) -> bytes:
 class _Writer:
     def __init__(self, recording: Recording) -> None:
         self._recording = recording
-        self._lines: list[str] = []
+        self._lines = LineWriter()
         self._written: dict[str, str] = {}
 
     def bytes(self) -> bytes:
@@ -59,10 +60,10 @@ class _Writer:
         if any(step.usage for step in steps):
             last["usage"] = [_short(step.usage) for step in steps]
         self._put(last)
-        return ("\n".join(self._lines) + "\n").encode()
+        return ("\n".join(self._lines.lines) + "\n").encode()
 
     def _put(self, value: Any) -> None:
-        self._lines += write_value(value)
+        self._lines.put(value)
 
     def _blob(self, value: Any, mark: str | None = None) -> str:
         mark = mark or digest(value)

@@ -65,8 +65,8 @@ def _messages(old: Request, new: Request, earlier: Sequence[Step]) -> Iterator[C
             continue
         pairs = min(j - i, m - k)
         for step in range(pairs):
-            before, after = old.messages[i + step][1], new.messages[k + step][1]
-            yield _edited(f"messages[{k + step}]", before, after, earlier)
+            was, now = old.messages[i + step][1], new.messages[k + step][1]
+            yield _edited(f"messages[{k + step}]", was, now, earlier)
         for index in range(i + pairs, j):
             form = old.messages[index][1]
             yield Change("message removed", f"messages[{index}] {form['role']}", _shown(form))

@@ -1,8 +1,14 @@
 """JSON values as lines, and back: long texts get lines of their own, so that diffs stay small.
 
-A long string in a value is written as ``{"$lines": n}`` and follows the value as ``n`` lines, each
-a JSON string. A line ends where the text's own line ends; a longer one is cut after a sentence or
-at a word picked by its hash, so that an edit moves no cut beyond its neighbourhood.
+A long string in a value is written as ``{"$text": hash}``; the text stands before the value that
+first needs it, once::
+
+    {"text":"5d1c…","lines":2}
+    "You are a careful assistant.\\n"
+    "Answer in one sentence."
+
+A line ends where the text's own line ends; a longer one is cut after a sentence or at a word picked
+by its hash, so that an edit moves no cut beyond its neighbourhood.
 """
 
 from __future__ import annotations
@@ -14,6 +20,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from agentlab.errors import CorruptStore
+from agentlab.recording.hashing import digest
 
 LONG = 100  # characters: shorter strings stay in their value
 LINE = 160  # a paragraph up to this length is one line
@@ -23,16 +30,41 @@ MAX_LINE = 16 * 1024 * 1024
 
 _dumps = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
 _ascii = json.JSONEncoder(separators=(",", ":"), ensure_ascii=True, allow_nan=False).encode
+_PARAGRAPH = re.compile(r"[^\n]*\n|[^\n]+")
 _WORD = re.compile(r"\S+\s*|\s+")
 
 
-def write_value(value: Any) -> Iterator[str]:
-    """The lines of one value, without line ends."""
-    texts: list[str] = []
-    yield _line(_without_texts(value, texts))
-    for text in texts:
-        for piece in split(text):
-            yield _line(piece)
+class LineWriter:
+    """Collects the lines of values, without line ends."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self._texts: set[str] = set()
+
+    def put(self, value: Any) -> None:
+        """Add a value, after the texts in it that were not written yet."""
+        value = self._without_texts(value)
+        self.lines.append(_line(value))
+
+    def _without_texts(self, value: Any) -> Any:
+        if isinstance(value, str):
+            return value if len(value) <= LONG else {"$text": self._text(value)}
+        if isinstance(value, list):
+            return [self._without_texts(item) for item in value]
+        if isinstance(value, dict):
+            # A mapping of the user's own that looks like one of ours.
+            if "$text" in value or "$raw" in value:
+                return {"$raw": [[k, self._without_texts(v)] for k, v in value.items()]}
+            return {k: self._without_texts(v) for k, v in value.items()}
+        return value
+
+    def _text(self, text: str) -> str:
+        mark = digest(text)
+        if mark not in self._texts:
+            self._texts.add(mark)
+            pieces = [_line(piece) for piece in split(text)]
+            self.lines += [_line({"text": mark, "lines": len(pieces)}), *pieces]
+        return mark
 
 
 def _line(value: Any) -> str:
@@ -44,30 +76,13 @@ def _line(value: Any) -> str:
     return line
 
 
-def _without_texts(value: Any, texts: list[str]) -> Any:
-    if isinstance(value, str):
-        if len(value) <= LONG:
-            return value
-        texts.append(value)
-        return {"$lines": sum(1 for _ in split(value))}
-    if isinstance(value, list):
-        return [_without_texts(item, texts) for item in value]
-    if isinstance(value, dict):
-        # A mapping of the user's own that looks like one of ours.
-        if "$lines" in value or "$raw" in value:
-            return {"$raw": [[k, _without_texts(v, texts)] for k, v in value.items()]}
-        return {k: _without_texts(v, texts) for k, v in value.items()}
-    return value
-
-
 def split(text: str) -> Iterator[str]:
     """``text`` in pieces of at most ``MOST`` characters; joined they are the text."""
-    for paragraph in text.split("\n"):
-        last = len(paragraph)
-        if last <= LINE:
-            yield paragraph + "\n"
+    for paragraph in _PARAGRAPH.findall(text):
+        if len(paragraph) <= LINE:
+            yield paragraph
         else:
-            yield from _pieces(paragraph + "\n")
+            yield from _pieces(paragraph)
 
 
 def _pieces(paragraph: str) -> Iterator[str]:
@@ -109,6 +124,8 @@ class LineReader:
             self.number = len(lines)
             raise self.damaged("the last line has no end")
         self._lines = lines[:-1]
+        self._texts: dict[str, str] = {}
+        self._refers = False
 
     def damaged(self, why: str) -> CorruptStore:
         """The error that tells of the line read last."""
@@ -120,24 +137,53 @@ class LineReader:
     def __iter__(self) -> Iterator[dict[str, Any]]:
         while self.number < len(self._lines):
             value = self._next()
-            if not isinstance(value, dict):
-                raise self.damaged("expected a JSON object")
-            yield self._with_texts(value)
+            if "text" in value:
+                self._take_text(value)
+            else:
+                yield self._with_texts(value) if self._refers else value
 
-    def _next(self) -> Any:
-        if self.number >= len(self._lines):
-            raise self.damaged("a text ends too early")
+    def _next(self) -> dict[str, Any]:
         line = self._lines[self.number]
         self.number += 1
         if len(line) > MAX_LINE:
             raise self.damaged(f"the line is longer than {MAX_LINE} bytes")
+        value = self._parsed(line)
+        if not isinstance(value, dict):
+            raise self.damaged("expected a JSON object")
+        if line.count(b"[") + line.count(b"{") > MAX_DEPTH:
+            self._check_depth(value)
+        self._refers = b'"$' in line
+        return value
+
+    def _parsed(self, line: bytes) -> Any:
         try:
-            value = json.loads(line)
+            return json.loads(line)
         except (ValueError, RecursionError) as error:
             raise self.damaged("it is not JSON") from error
-        if not isinstance(value, str) and line.count(b"[") + line.count(b"{") > MAX_DEPTH:
-            self._check_depth(value)
-        return value
+
+    def _take_text(self, head: dict[str, Any]) -> None:
+        mark, count = head["text"], head.get("lines")
+        if not isinstance(mark, str) or not isinstance(count, int) or count < 1:
+            raise self.damaged("malformed text")
+        lines = self._lines[self.number : self.number + count]
+        if len(lines) < count:
+            self.number = len(self._lines)
+            raise self.damaged("a text ends too early")
+        try:
+            text = "".join(json.loads(b"[" + b",".join(lines) + b"]"))
+        except (ValueError, TypeError, RecursionError) as error:
+            raise self._damage_in(lines) from error
+        self.number += count
+        if digest(text) != mark:
+            raise self.damaged("the text is not what its hash says")
+        self._texts[mark] = text
+
+    def _damage_in(self, lines: list[bytes]) -> CorruptStore:
+        for line in lines:
+            self.number += 1
+            if not isinstance(self._parsed(line), str):
+                break
+        return self.damaged("expected a line of text")
 
     def _check_depth(self, value: Any) -> None:
         level = [value]
@@ -157,8 +203,11 @@ class LineReader:
             return [self._with_texts(item) for item in value]
         if not isinstance(value, dict):
             return value
-        if "$lines" in value:
-            return self._text(value["$lines"])
+        if "$text" in value:
+            text = self._texts.get(value["$text"]) if isinstance(value["$text"], str) else None
+            if text is None:
+                raise self.damaged(f"the text {value['$text']!r} is missing")
+            return text
         if "$raw" in value:
             pairs = value["$raw"]
             if not isinstance(pairs, list) or any(
@@ -167,12 +216,3 @@ class LineReader:
                 raise self.damaged("malformed $raw")
             return {k: self._with_texts(v) for k, v in pairs}
         return {k: self._with_texts(v) for k, v in value.items()}
-
-    def _text(self, count: Any) -> str:
-        if not isinstance(count, int) or count < 1:
-            raise self.damaged("malformed $lines")
-        pieces = [self._next() for _ in range(count)]
-        if not all(isinstance(piece, str) for piece in pieces):
-            raise self.damaged("expected a line of text")
-        # The last line of the text has no line end; the writer gave it one.
-        return "".join(pieces)[:-1]

@@ -65,10 +65,13 @@ class Normaliser:
         if message.type == "tool":
             own = ids.of(message.tool_call_id)
             key: tuple[Any, ...] = ("tool", message.content, message.name, message.status, own)
-        elif message.tool_calls or message.invalid_tool_calls:
+        elif message.invalid_tool_calls:
             return self._made(message, ids)
         else:
-            key = ("ai", message.content, message.name)
+            calls = tuple(
+                (c["name"], repr(c["args"]), ids.of(c.get("id"))) for c in message.tool_calls
+            )
+            key = ("ai", message.content, message.name, calls)
         found = self._kept.get(key)
         return found if found is not None else self._keep(key, self._made(message, ids))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from typing import Any
 
@@ -96,11 +97,17 @@ def _schema(tool: Any) -> Any:
         return plain(tool)
 
 
-def _field(target: Any, name: str) -> Any:
-    fields = getattr(type(target), "model_fields", None)
-    if fields is not None and name not in fields:
+def _attribute(target: Any, name: str) -> Any:
+    """``getattr`` that is quick where a pydantic model has no such attribute."""
+    kind = type(target)
+    fields = getattr(kind, "model_fields", None)
+    if fields is not None and name not in fields and not hasattr(kind, name):
         return None
-    value = getattr(target, name, None)
+    return getattr(target, name, None)
+
+
+def _field(target: Any, name: str) -> Any:
+    value = _attribute(target, name)
     return None if value in ({}, []) or callable(value) else value
 
 
@@ -111,29 +118,42 @@ def _name(call: Call) -> str:
     if call.kind in ("tool", "retrieve"):
         named = getattr(target, "name", None)
         return str(named) if named else type(target).__name__
-    known = getattr(target, "identity", None)
+    known = _attribute(target, "identity")
     if isinstance(known, Mapping) and known.get("name"):
         return str(known["name"])
     for field in _NAMES:
-        value = getattr(target, field, None)
+        value = _attribute(target, field)
         if isinstance(value, str) and value:
             return value.replace("\\", "/").rsplit("/", 1)[-1] if field == "model_path" else value
     return str(getattr(target, "_llm_type", type(target).__name__))
 
 
 def _identity(target: Any) -> dict[str, Any]:
-    known = getattr(target, "identity", None)
+    known = _attribute(target, "identity")
     result = dict(plain(known)) if isinstance(known, Mapping) else {}
-    provider = getattr(target, "_llm_type", None)
+    provider = _attribute(target, "_llm_type")
     if isinstance(provider, str):
         result.setdefault("provider", provider)
     return {k: v for k, v in result.items() if v is not None}
 
 
 def _tool_parts(call: Call) -> dict[str, Any]:
-    arguments = dict(call.arguments)
-    visible = getattr(call.target, "_filter_injected_args", None)
-    return {"args": plain(visible(arguments) if visible else arguments)}
+    schema = getattr(call.target, "args_schema", None)
+    hidden = _injected(schema) if isinstance(schema, type) else frozenset()
+    hidden |= getattr(call.target, "_injected_args_keys", frozenset())
+    return {"args": {k: plain(v) for k, v in call.arguments.items() if k not in hidden}}
+
+
+@functools.lru_cache(maxsize=256)
+def _injected(schema: type) -> frozenset[str]:
+    """The arguments that no model sees: a call's id, an agent's state."""
+    from langchain_core.tools.base import _is_injected_arg_type, get_all_basemodel_annotations
+
+    try:
+        notes = get_all_basemodel_annotations(schema)
+    except (TypeError, NameError):  # a schema that names what it cannot see
+        return frozenset()
+    return frozenset(name for name, note in notes.items() if _is_injected_arg_type(note))
 
 
 def _retrieve_parts(call: Call) -> dict[str, Any]:

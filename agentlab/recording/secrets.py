@@ -99,6 +99,7 @@ RULES = (
 )  # fmt: skip
 
 _ENV_NAME = re.compile(r"(?i)(key|token|secret|passw|passphrase|credential|auth)")
+_MOST = 20_000  # texts whose clean form is kept
 _PLACEHOLDER = re.compile(r"\[redacted:[\w-]+\]")
 
 
@@ -121,6 +122,7 @@ class Scrubber:
             if _ENV_NAME.search(name) and _is_secret_value(value):
                 self._add(value, "env")
         self._seen: dict[str, str] = {}
+        self._clean: dict[str, str] = {}
 
     def _add(self, value: str, name: str) -> None:
         quoted = json.dumps(value)[1:-1]
@@ -132,8 +134,14 @@ class Scrubber:
         """``text`` with a placeholder for every secret."""
         if len(text) < 8:
             return text
-        spans = self.find(text)
-        return _replaced(text, spans) if spans else text
+        clean = self._clean.get(text)
+        if clean is None:
+            spans = self.find(text)
+            clean = _replaced(text, spans) if spans else text
+            if len(self._clean) >= _MOST:
+                self._clean.clear()
+            self._clean[text] = clean
+        return clean
 
     def pieces(self, pieces: list[str]) -> list[str]:
         """The same for a text that came in pieces: as many pieces, joined they are scrubbed."""
