@@ -20,6 +20,7 @@ COMMANDS = {
     "run": "Run a chain: one that ships, or module:attribute.",
     "demo": "See the main job on the model in the box: a story, an answer, JSON.",
     "prompts": "List the prompts, or show exactly what the model will see.",
+    "tools": "List the tools, show one, or run one as an agent would.",
     "sessions": "List, show, export, import or delete stored conversations.",
     "models": "List the models on this machine.",
     "doctor": "Say what is installed, which models and keys are found, and where files live.",

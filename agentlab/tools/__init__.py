@@ -8,16 +8,19 @@
 
 from __future__ import annotations
 
-from agentlab.tools.guarded import GuardedTool, guard
-from agentlab.tools.loading import list_tools, load_tools, tool_file
+from agentlab.tools.guarded import GuardedTool, guard, observation
+from agentlab.tools.loading import ToolInfo, describe_tool, list_tools, load_tools, tool_file
 from agentlab.tools.policy import ToolPolicy, policy_of
 
 __all__ = [
     "GuardedTool",
+    "ToolInfo",
     "ToolPolicy",
+    "describe_tool",
     "guard",
     "list_tools",
     "load_tools",
+    "observation",
     "policy_of",
     "tool_file",
 ]

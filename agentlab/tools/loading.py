@@ -12,12 +12,14 @@ import importlib.util
 import re
 import sys
 import traceback
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from langchain_core.tools import BaseTool
 
-from agentlab.config import folders
+from agentlab.config import folders, shipped_folder
 from agentlab.errors import ToolDefinitionError
 from agentlab.tools.guarded import guard
 from agentlab.tools.policy import ToolPolicy
@@ -25,9 +27,35 @@ from agentlab.tools.policy import ToolPolicy
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 
-def list_tools() -> list[str]:
-    """The names of the tools in the configured folders, sorted."""
-    return sorted(_files())
+@dataclass(frozen=True, slots=True)
+class ToolInfo:
+    """A tool in the list. ``problem`` says what is wrong with a file that can't be used.
+
+    ``arguments`` are JSON schemas by name; those that may be left out have a ``default``.
+    """
+
+    name: str
+    description: str
+    arguments: dict[str, Any]
+    policy: ToolPolicy
+    file: Path
+    shipped: bool
+    problem: str = ""
+
+
+def list_tools() -> list[ToolInfo]:
+    """The tools in the configured folders, by name: the project's own and those that ship."""
+    return [describe_tool(file) for _, file in sorted(_files().items())]
+
+
+def describe_tool(file: Path) -> ToolInfo:
+    """What the tool in ``file`` is, or what is wrong with it."""
+    shipped = file.parent == shipped_folder("tools").resolve()
+    try:
+        tool, policy = read_tool_file(file)
+    except ToolDefinitionError as error:
+        return ToolInfo(file.stem, "", {}, ToolPolicy(), file, shipped, str(error))
+    return ToolInfo(tool.name, tool.description, tool.args, policy, file, shipped)
 
 
 def load_tools(*tools: str | BaseTool) -> list[BaseTool]:

@@ -35,8 +35,11 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_the_shipped_tools_load() -> None:
-    names = list_tools()
-    assert {"calculator", "fetch_page", "now", "search"} <= set(names)
+    found = {info.name: info for info in list_tools()}
+    names = set(found)
+    assert all(info.shipped and not info.problem for info in found.values())
+    assert found["search"].policy.network
+    assert {"calculator", "fetch_page", "now", "search"} <= names
     for loaded in load_tools("calculator", "fetch_page", "now", "search"):
         assert loaded.description
         assert all("description" in argument for argument in loaded.args.values())
@@ -44,7 +47,8 @@ def test_the_shipped_tools_load() -> None:
 
 def test_a_dropped_file_is_a_tool(folder: Path) -> None:
     (folder / "greet.py").write_text(GOOD)
-    assert "greet" in list_tools()
+    (listed,) = [info for info in list_tools() if info.name == "greet"]
+    assert (listed.shipped, listed.file, listed.problem) == (False, folder / "greet.py", "")
     (greet,) = load_tools("greet")
     assert greet.invoke({"name": "Ada"}) == "Hello Ada"
     assert policy_of(greet) == ToolPolicy(timeout=3, side_effects=True)
@@ -60,7 +64,7 @@ def test_the_users_own_tool_comes_before_the_shipped_one(folder: Path) -> None:
 def test_other_files_are_no_tools(folder: Path) -> None:
     for name in ("_helper.py", "Bad-Name.py", "notes.md"):
         (folder / name).write_text("")
-    assert not {"_helper", "Bad-Name", "notes"} & set(list_tools())
+    assert not {"_helper", "Bad-Name", "notes"} & {info.name for info in list_tools()}
 
 
 @pytest.mark.parametrize("name", ["../greet", "/etc/passwd", "tools/greet", "greet.py", ""])
@@ -104,6 +108,8 @@ def test_a_wrong_file_is_named_with_its_line(
     assert str(caught.value).startswith(f"{file}:{line}: ")
     assert message in str(caught.value)
     assert caught.value.hint
+    (listed,) = [info for info in list_tools() if info.name == "greet"]
+    assert listed.problem == str(caught.value), "the list of tools goes on without it"
 
 
 def test_langchain_tools_are_accepted_between_names() -> None:

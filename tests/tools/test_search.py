@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from langchain_core.messages import ToolMessage
 
-from agentlab.errors import ConfigError, Offline
+from agentlab.errors import ConfigError, Offline, ToolError
 from agentlab.offline import offline
 from agentlab.tools import load_tools
 
@@ -233,6 +233,6 @@ def test_slow_engines_are_given_up_together(engines: Site, monkeypatch: pytest.M
     paths: dict[str, Reply | Callable[[dict[str, str]], Reply]] = engines.paths
     paths["/duckduckgo"] = paths["/mojeek"] = slow
     begun = time.monotonic()
-    with pytest.raises(Exception, match="no answer in time.*no time was left"):
+    with pytest.raises(ToolError, match=r"no answer in time.*no time was left"):
         searching.search("x", timeout=0.5)
     assert time.monotonic() - begun < 3
