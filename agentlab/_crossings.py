@@ -65,6 +65,12 @@ _ONLY_OWN: dict[str, tuple[tuple[type, str], ...]] = {
 }
 # LangChain prefers these to `_stream`, and no recorder could see them.
 _HIDDEN = ("_stream_chat_model_events", "_astream_chat_model_events")
+_BASES = {
+    name: getattr(base, name)
+    for base, _, methods in _METHODS
+    for name in methods
+    if hasattr(base, name)
+}
 _PLUMBING = frozenset({"run_manager", "config", "callbacks"})
 
 
@@ -158,11 +164,18 @@ def _has_own(cls: type, name: str) -> bool:
     return any(getattr(cls, method) is not getattr(base, method) for base, method in lookalikes)
 
 
+def _positional(method: Callable[..., Any] | None) -> list[str]:
+    if method is None:
+        return []
+    wanted = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    parameters = list(inspect.signature(method).parameters.values())[1:]
+    return [p.name for p in parameters if p.kind in wanted]
+
+
 def _arguments(own: Callable[..., Any]) -> Callable[[Any, Any], dict[str, Any]]:
     """A function that names the arguments of a call of ``own``; plumbing is not input."""
-    positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    parameters = list(inspect.signature(own).parameters.values())[1:]
-    names = [p.name for p in parameters if p.kind in positional]
+    # An override that takes `*args` is called as the method of LangChain's that it overrides.
+    names = _positional(own) or _positional(_BASES.get(own.__name__))
 
     def named(args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
         result = {
