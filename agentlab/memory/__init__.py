@@ -7,7 +7,7 @@ also a Runnable, from a history (or a mapping that has one) to the view of it::
 """
 
 from agentlab.memory.base import BufferMemory, Memory
-from agentlab.memory.counting import context_length, count_messages, count_text
+from agentlab.memory.counting import count_messages, count_text
 from agentlab.memory.parsing import parse_memory
 from agentlab.memory.summary import SummaryBufferMemory, SummaryMemory
 from agentlab.memory.trimming import TokenMemory, WindowMemory
@@ -19,7 +19,6 @@ __all__ = [
     "SummaryMemory",
     "TokenMemory",
     "WindowMemory",
-    "context_length",
     "count_messages",
     "count_text",
     "parse_memory",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import BaseMessage
@@ -38,13 +37,3 @@ def count_text(model: BaseChatModel | None, text: str) -> int:
         except _NO_TOKENIZER:
             pass
     return -(-len(text) // 4)
-
-
-def context_length(model: Any) -> int | None:
-    """How many tokens ``model`` can read and write in one call, None where it does not say."""
-    own = getattr(model, "context_length", None)
-    if isinstance(own, int) and own > 0:
-        return own
-    profile = getattr(model, "profile", None) or {}
-    known = profile.get("max_input_tokens")
-    return known if isinstance(known, int) and known > 0 else None

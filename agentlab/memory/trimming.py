@@ -9,8 +9,9 @@ from langchain_core.messages import BaseMessage
 
 from agentlab.errors import ConfigError
 from agentlab.memory.base import Memory
-from agentlab.memory.counting import context_length, count_messages
+from agentlab.memory.counting import count_messages
 from agentlab.memory.turns import keep_last, split
+from agentlab.models import context_length
 
 
 class WindowMemory(Memory):

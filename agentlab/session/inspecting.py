@@ -7,7 +7,8 @@ from typing import Any
 
 from langchain_core.messages import BaseMessage, HumanMessage
 
-from agentlab.memory import context_length, count_messages, count_text
+from agentlab.memory import count_messages, count_text
+from agentlab.models import context_length
 from agentlab.session.target import Target
 
 
@@ -43,6 +44,6 @@ def context_of(target: Target, given: Any, shown: list[BaseMessage]) -> Context:
         tokens=tuple(count_text(model, message.text) for message in messages),
         total=total,
         exact=exact,
-        available=context_length(model),
+        available=None if model is None else context_length(model),
         text=render(messages) if callable(render) and messages else None,
     )

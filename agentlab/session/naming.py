@@ -14,9 +14,13 @@ _PARAMETERS = (
     "top_k",
     "min_p",
     "repeat_penalty",
+    "frequency_penalty",
+    "presence_penalty",
     "seed",
     "max_tokens",
     "stop",
+    "n_ctx",
+    "base_url",
 )
 
 
@@ -43,7 +47,11 @@ def model_spec(model: Any) -> str:
     if isinstance(spec, str) and spec:
         return spec
     script = getattr(model, "script", None)
-    return f"scripted:{script}" if isinstance(script, str) and script else ""
+    if isinstance(script, str) and script:
+        return f"scripted:{script}"
+    provider = type(model).__module__.removeprefix("agentlab.models.")
+    name = getattr(model, "model_name", None) or getattr(model, "model", None)
+    return f"{provider}:{name}" if provider in ("openai", "cohere") and name else ""
 
 
 def free_name(name: str, taken: list[str]) -> str:
