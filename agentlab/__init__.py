@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from agentlab.prompts import list_prompts as list_prompts
     from agentlab.prompts import load_prompt as load_prompt
     from agentlab.session import Session as Session
+    from agentlab.tools import ToolPolicy as ToolPolicy
+    from agentlab.tools import list_tools as list_tools
+    from agentlab.tools import load_tools as load_tools
 
 
 __version__ = "0.1.0"
@@ -44,6 +47,7 @@ _HOMES = {
     "SummaryBufferMemory": "agentlab.memory",
     "SummaryMemory": "agentlab.memory",
     "TokenMemory": "agentlab.memory",
+    "ToolPolicy": "agentlab.tools",
     "WindowMemory": "agentlab.memory",
     "cancellable": "agentlab.cancellation",
     "errors": "agentlab.errors",
@@ -51,9 +55,11 @@ _HOMES = {
     "handling": "agentlab.boundary",
     "list_chains": "agentlab.chains",
     "list_prompts": "agentlab.prompts",
+    "list_tools": "agentlab.tools",
     "load_chain": "agentlab.chains",
     "load_model": "agentlab.models",
     "load_prompt": "agentlab.prompts",
+    "load_tools": "agentlab.tools",
     "parallel": "agentlab.chains",
     "parse_memory": "agentlab.memory",
     "recordable": "agentlab.boundary",
