@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from langchain_core.language_models import BaseChatModel
 from pydantic import BaseModel, Field
 
@@ -9,13 +11,16 @@ from agentlab.chains.chain import Chain
 from agentlab.chains.in_order import sequential
 from agentlab.prompts import load_prompt
 
+# A grammar is made of the schema, so its bounds are what ends a small model's answer.
+Trait = Annotated[str, Field(max_length=40)]
+
 
 class Character(BaseModel):
     """What a text tells of a character."""
 
     name: str = Field(description="the character's name", max_length=60)
     age: int | None = Field(description="age in years, where the text tells", ge=0, le=999)
-    traits: list[str] = Field(description="what the character is like", max_length=4)
+    traits: list[Trait] = Field(description="what the character is like", max_length=4)
 
 
 def story(model: BaseChatModel) -> Chain:

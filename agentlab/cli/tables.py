@@ -24,4 +24,5 @@ def write_table(console: Console, head: Sequence[str], rows: Sequence[Sequence[s
         table.add_column(Text(name), overflow="fold")
     for row in rows:
         table.add_row(*(Text(visible(cell)) for cell in row))
-    RichConsole(file=console.out, no_color=not shows_styles(console.out)).print(table)
+    styles = "auto" if shows_styles(console.out) else None
+    RichConsole(file=console.out, color_system=styles).print(table)
