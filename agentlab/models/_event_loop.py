@@ -22,7 +22,7 @@ from agentlab import cancellation
 T = TypeVar("T")
 _END = object()
 
-_lock = threading.Lock()
+_lock = threading.RLock()  # a signal handler that cancels may come while it is held
 _loop: asyncio.AbstractEventLoop | None = None
 _open: dict[int, AsyncIterator[Any]] = {}
 _owner = 0  # the process that started the loop: a forked child has no such thread
@@ -119,8 +119,10 @@ def iterate(make: Callable[[], AsyncIterator[T]]) -> Iterator[T]:
     """
     source = _begin(make)
     try:
-        while (item := run(_next(source))) is not _END:
-            yield item
+        with _closed_with(source):
+            while (item := run(_next(source))) is not _END:
+                yield item
+            cancellation.raise_if_cancelled()  # it may have ended because it was closed
     finally:
         _let_go(source)
 
@@ -129,8 +131,10 @@ async def aiterate(make: Callable[[], AsyncIterator[T]]) -> AsyncIterator[T]:
     """:func:`iterate` for a caller on a loop of its own."""
     source = _begin(make)
     try:
-        while (item := await arun(_next(source))) is not _END:
-            yield item
+        with _closed_with(source):
+            while (item := await arun(_next(source))) is not _END:
+                yield item
+            cancellation.raise_if_cancelled()  # it may have ended because it was closed
     finally:
         _let_go(source)
 
@@ -143,6 +147,12 @@ def _begin(make: Callable[[], AsyncIterator[T]]) -> AsyncIterator[T]:
     source = make()
     _open[id(source)] = source
     return source
+
+
+def _closed_with(source: AsyncIterator[T]) -> AbstractContextManager[None]:
+    """Close ``source`` on cancel also between two items, whoever still holds its reader."""
+    scope = cancellation.current()
+    return nullcontext() if scope is None else scope.listening(lambda: _let_go(source))
 
 
 def _let_go(source: AsyncIterator[T]) -> None:
