@@ -1,0 +1,1 @@
+"""Scenarios: runs kept as YAML and replayed as tests."""
