@@ -88,8 +88,8 @@ class CohereChatModel(HostedCalls, CohereOverHTTP):
 
     @property
     def identity(self) -> dict[str, Any]:
-        """Which model of which server this is."""
-        return {"model": self._endpoint.model, "url": self._endpoint.where}
+        """Which model this is. Not where it runs: a server that moves is the same to a recording."""
+        return {"name": self._endpoint.model}
 
     def get_num_tokens(self, text: str) -> int:
         """An estimate of the tokens in ``text``, made without a request."""

@@ -104,8 +104,8 @@ class OpenAIChatModel(HostedCalls, ChatOpenAI):
 
     @property
     def identity(self) -> dict[str, Any]:
-        """Which model of which server this is."""
-        return {"model": self._endpoint.model, "url": self._endpoint.where}
+        """Which model this is. Not where it runs: a server that moves is the same to a recording."""
+        return {"name": self._endpoint.model}
 
     def _get_request_payload(
         self, input_: Any, *, stop: list[str] | None = None, **kwargs: Any

@@ -110,7 +110,7 @@ class ScriptedChatModel(BaseChatModel):
         digest = self._digest
         if not digest:
             digest = hashlib.sha256(repr(self.replies).encode()).hexdigest()
-        return {"model": "scripted", "sha256": digest}
+        return {"name": "scripted", "sha256": digest}
 
     def reset(self) -> None:
         """Start the script again from its beginning."""
