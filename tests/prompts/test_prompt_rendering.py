@@ -143,7 +143,7 @@ def test_a_misspelt_value_is_pointed_out() -> None:
 
 
 def test_values_that_are_not_named_are_ignored() -> None:
-    assert len(load_prompt("story/title").render({"summary": "x", "other": 1})) == 1
+    assert load_prompt("story/title").render({"summary": "x", "other": 1})
 
 
 @pytest.mark.parametrize(
