@@ -88,7 +88,7 @@ class CohereChatModel(HostedCalls, CohereOverHTTP):
 
     @property
     def identity(self) -> dict[str, Any]:
-        """Which model this is. Not where it runs: a server that moves is the same to a recording."""
+        """Which model this is; not where it runs, so that a server may move."""
         return {"name": self._endpoint.model}
 
     def get_num_tokens(self, text: str) -> int:

@@ -104,7 +104,7 @@ class OpenAIChatModel(HostedCalls, ChatOpenAI):
 
     @property
     def identity(self) -> dict[str, Any]:
-        """Which model this is. Not where it runs: a server that moves is the same to a recording."""
+        """Which model this is; not where it runs, so that a server may move."""
         return {"name": self._endpoint.model}
 
     def _get_request_payload(
