@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Callable
 from typing import Any, Literal
@@ -12,7 +13,7 @@ from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage, To
 from agentlab.errors import ConfigError
 from agentlab.session.naming import free_name
 from agentlab.session.store import Store, Stored, body_of, check_name, message_of
-from agentlab.session.tree import Node, Tree, Turn, new_id
+from agentlab.session.tree import Node, Tree, Turn
 
 Format = Literal["md", "json", "py"]
 FORMATS = ("md", "json", "py")
@@ -52,7 +53,7 @@ def import_json(text: str, name: str | None = None, store: Store | None = None) 
         wanted = free_name(wanted, taken)
     nodes, ids = _nodes(data)
     head = data.get("head")
-    if head is not None and head not in ids:
+    if head is not None and not (isinstance(head, str) and head in ids):
         raise ConfigError("the exported session's head is none of its messages")
     tree = Tree(nodes, ids.get(head) if head is not None else None)
     settings = data.get("settings")
@@ -185,30 +186,40 @@ def _nodes(data: dict[str, Any]) -> tuple[list[Node], dict[str, str]]:
     """The messages under fresh ids, and which id became which."""
     nodes: list[Node] = []
     ids: dict[str, str] = {}
-    for number, entry in enumerate(_in_order(data["messages"]), 1):
+    for number, entry in _in_order(data["messages"]):
         try:
             parent = entry.get("parent")
             node = Node(
                 message=message_of(json.dumps(entry["message"])),
-                parent=ids[parent] if parent is not None else None,
+                parent=None if parent is None else ids[parent],
                 status=_status(entry.get("status", "complete")),
                 error=str(entry.get("error") or ""),
-                seconds=None if entry.get("seconds") is None else float(entry["seconds"]),
-                created=float(entry.get("created", 0.0)),
-                id=new_id(),
+                seconds=None if entry.get("seconds") is None else _finite(entry["seconds"]),
+                created=_finite(entry.get("created", 0.0)),
             )
             if isinstance(node.message, SystemMessage) or (
                 node.parent is None and not isinstance(node.message, HumanMessage)
             ):
                 raise ValueError("a conversation begins with a user message")
-            ids[entry["id"]] = node.id
-        except (KeyError, ValueError, TypeError, AttributeError) as error:
-            raise ConfigError(
-                f"message {number} of the exported session cannot be read: {error}",
-                hint="import what export made",
-            ) from error
+        except (LookupError, ValueError, TypeError, AttributeError, RecursionError) as error:
+            raise _unreadable(number, str(error)) from error
+        ids[entry["id"]] = node.id
         nodes.append(node)
     return nodes, ids
+
+
+def _unreadable(number: int, reason: str) -> ConfigError:
+    return ConfigError(
+        f"message {number} of the exported session cannot be read: {reason:.200}",
+        hint="import what export made",
+    )
+
+
+def _finite(value: Any) -> float:
+    number = float(value)
+    if not math.isfinite(number):
+        raise ValueError(f"{number} is no time")
+    return number
 
 
 def _status(value: Any) -> Any:
@@ -217,20 +228,19 @@ def _status(value: Any) -> Any:
     return value
 
 
-def _in_order(entries: list[Any]) -> list[dict[str, Any]]:
-    """``entries`` with every parent before its children; what has no way to a root comes last."""
-    children: dict[Any, list[dict[str, Any]]] = {}
+def _in_order(entries: list[Any]) -> list[tuple[int, dict[str, Any]]]:
+    """``entries``, numbered, every parent before its children; what has no way to a root last."""
+    children: dict[str | None, list[tuple[int, dict[str, Any]]]] = {}
+    seen: set[str] = set()
     for number, entry in enumerate(entries, 1):
-        if not isinstance(entry, dict):
-            raise ConfigError(
-                f"message {number} of the exported session cannot be read: {entry!r:.40}",
-                hint="import what export made",
-            )
-        children.setdefault(entry.get("parent"), []).append(entry)
-    ordered: list[dict[str, Any]] = []
-    queue = list(children.pop(None, []))
-    while queue:
-        entry = queue.pop(0)
-        ordered.append(entry)
-        queue += children.pop(entry.get("id"), [])
+        id = entry.get("id") if isinstance(entry, dict) else None
+        if not isinstance(id, str) or not isinstance(entry.get("parent"), str | None):
+            raise _unreadable(number, "it has no id or a wrong parent")
+        if id in seen:
+            raise _unreadable(number, f"the id {id!r} is there twice")
+        seen.add(id)
+        children.setdefault(entry.get("parent"), []).append((number, entry))
+    ordered = children.pop(None, [])
+    for _, entry in ordered:  # grows as it goes
+        ordered += children.pop(entry["id"], [])
     return ordered + [entry for rest in children.values() for entry in rest]

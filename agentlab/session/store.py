@@ -319,7 +319,7 @@ def _row(session: str, node: Node) -> tuple[Any, ...]:
         node.message.type,
         node.status,
         body_of(node.message),
-        node.error,
+        node.error.encode("utf-8", "replace").decode(),
         None if node.seconds is None else float(node.seconds),
         float(node.created),
     )

@@ -67,6 +67,8 @@ class Turn:
         answers = _with_results(self.answers)
         while answers and not (isinstance(answers[-1], AIMessage) and answers[-1].text.strip()):
             answers.pop()
+        if answers and getattr(answers[-1], "tool_calls", []):  # its results were just dropped
+            answers[-1] = AIMessage(answers[-1].text)
         return [self.user, *answers] if answers else []
 
 

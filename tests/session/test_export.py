@@ -10,6 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from langchain_core.runnables import RunnableLambda
 
 from agentlab.errors import ConfigError, RunError
 from agentlab.models.scripted import ScriptedChatModel, create
@@ -126,3 +129,43 @@ def test_the_python_script_runs(store: Store, tmp_path: Path) -> None:
 def test_the_script_says_when_the_model_is_unknown(store: Store) -> None:
     Session(ScriptedChatModel(replies=["1"]), name="s", store=store).send("a")
     assert "has no name that load_model knows" in export("s", "py", store)
+
+
+VALUES = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.floats(),
+    st.text(st.characters(), max_size=5),
+    st.just([]),
+    st.just({}),
+    st.lists(st.integers(), max_size=2),
+)
+
+
+def places(value: Any) -> list[tuple[Any, Any]]:
+    """Every container in ``value`` with each of its keys or indices."""
+    keys = (
+        value if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else ()
+    )
+    return [place for key in keys for place in [(value, key), *places(value[key])]]
+
+
+@given(st.data())
+def test_import_of_changed_json_is_refused_or_whole(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
+    store = Store(tmp_path_factory.mktemp("import") / "s.db")
+    chat = Session(RunnableLambda(lambda given: "yes"), "window:2", "s", store)
+    chat.send("a")
+    exported = json.loads(export("s", "json", store))
+    for _ in range(data.draw(st.integers(1, 2))):
+        container, key = data.draw(st.sampled_from(places(exported)))
+        container[key] = data.draw(VALUES)
+    try:
+        name = import_json(json.dumps(exported), store=store)
+    except ConfigError:
+        assert store.names() == ["s"]
+    else:
+        stored = store.load(name)
+        assert stored.tree.turns() is not None
+        export(name, "md", store)

@@ -15,7 +15,7 @@ from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage
 
 from agentlab.cancellation import cancellable, current
 from agentlab.errors import RunError, StreamInterrupted, TurnCancelled, Unreachable
-from agentlab.events import Failed, ToolCall, Warned
+from agentlab.events import Failed, Token, ToolCall, ToolResult, Warned
 from agentlab.memory import SummaryMemory
 from agentlab.models.scripted import ScriptedChatModel
 from agentlab.prompts import load_prompt
@@ -154,6 +154,23 @@ def test_unanswered_tool_calls_are_not_shown() -> None:
         chat.send("a")
     assert any(getattr(m, "tool_calls", []) for m in chat.history)
     assert chat.shown == []
+
+
+def test_a_result_without_an_answer_leaves_what_was_said_before() -> None:
+    class Agent:
+        def stream(self, given: Any) -> Iterator[Any]:
+            yield Token("Let me look.")
+            yield ToolCall("c1", "search", {})
+            yield ToolResult("c1", "search", "42")
+            raise RunError("no more")
+
+    chat = Session(Agent())
+    with pytest.raises(RunError):
+        chat.send("a")
+    assert len(chat.history) == 4
+    assert [type(m) for m in chat.shown] == [HumanMessage, AIMessage]
+    assert chat.shown[1].text == "Let me look."
+    assert not chat.shown[1].tool_calls  # type: ignore[attr-defined]
 
 
 def test_a_useless_result_is_told() -> None:
