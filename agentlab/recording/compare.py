@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from agentlab.recording.drift import Change, What
@@ -85,9 +86,23 @@ def _edited(place: str, before: Normal, after: Normal, earlier: Sequence[Step]) 
     what: What = {"system": "prompt edited", "tool": "tool result"}.get(
         after["role"], "message edited"
     )  # type: ignore[assignment]
-    if any(text in old and text not in new for text in _documents(earlier)):
-        what = "retrieved document"
-    return _changed(what, where, old, new)
+    change = _changed(what, where, old, new)
+    if what == "message edited" and _in_document(change, earlier):
+        return replace(change, what="retrieved document")
+    return change
+
+
+def _in_document(change: Change, earlier: Sequence[Step]) -> bool:
+    """Whether the first difference lies within a text that a retriever had found."""
+    head = change.diff[0]
+    place = len(head.text) if head.what == "same" else 0
+    for text in _documents(earlier):
+        start = change.before.find(text)
+        while start >= 0:
+            if start <= place <= start + len(text):
+                return True
+            start = change.before.find(text, start + 1)
+    return False
 
 
 def _documents(steps: Sequence[Step]) -> Iterator[str]:

@@ -6,6 +6,7 @@ The form keeps role, content, name and tool calls. Run ids go; the ids of tool c
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -18,6 +19,7 @@ Normal = dict[str, Any]
 _ROLES = {"AIMessageChunk": "ai", "HumanMessageChunk": "human", "SystemMessageChunk": "system"}
 _CALL_IDS = ("tool_call_id", "tool_use_id", "call_id")
 _CALL_BLOCKS = frozenset({"tool_call", "tool_use", "function_call", "server_tool_call"})
+_RUN_ID = re.compile(r"\b(?:lc_)?run-{1,2}[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}(?:-\d+)?")
 _MOST = 20_000  # normal forms kept by one normaliser
 
 
@@ -117,7 +119,8 @@ def normal_form(message: Any, ids: CallIds) -> Normal:
 
 def _content(content: Any, ids: CallIds) -> Any:
     if isinstance(content, str):
-        return content
+        # A prompt that formats a whole message, not its text, has the message's id in it.
+        return _RUN_ID.sub("run-id", content) if "run-" in content else content
     return [_block(block, ids) if isinstance(block, dict) else block for block in content]
 
 

@@ -1,24 +1,24 @@
 """The order of steps in a recording, the same whatever the threads did.
 
-Calls made one after the other in the run's own thread and task keep their order. A section of calls
-from others (a batch, parallel branches; a pool may run them all on one thread) gets an order of its
-content: first what others need (an answer before the request that holds it), then by key. Matching
-never depends on it; reading and diffs do.
+Calls made one after the other by the code that opened the tape keep their order. A section of calls
+from other threads and tasks (a batch, parallel branches; a pool may run them all on one thread) is
+put in an order of its content: what others need comes first (an answer before the request that
+holds it), the rest by key. Matching never depends on it; reading, diffs and reports do.
 """
 
 from __future__ import annotations
 
 import asyncio
-import heapq
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
 from agentlab.recording.hashing import canonical, digest
 from agentlab.recording.steps import Step
 
-Lane = tuple[int, int]
+# The thread, and the task itself: kept, so that no later one can be taken for it.
+Lane = tuple[int, Any]
 
 
 def current_lane() -> Lane:
@@ -27,20 +27,17 @@ def current_lane() -> Lane:
         task = asyncio.current_task()
     except RuntimeError:
         task = None
-    return threading.get_ident(), id(task) if task is not None else 0
+    return threading.get_ident(), task
 
 
 def ordered(steps: Sequence[tuple[Lane, Step]], home: Lane) -> list[Step]:
     """The steps, given in the order in which they began, each section of parallel ones sorted."""
-    # The first task on the home thread is the run's own: `asyncio.run` inside the block.
-    task = next((lane for lane, _ in steps if lane[0] == home[0] and lane != home), None)
-    homes = {home, task}
     result: list[Step] = []
-    section: list[Step] = []
+    section: list[tuple[Lane, Step]] = []
     group = 0
     for lane, step in steps:
-        if lane not in homes:
-            section.append(step)
+        if lane != home:
+            section.append((lane, step))
             continue
         group += _close(section, group, result)
         result.append(replace(step, group=0))
@@ -48,63 +45,78 @@ def ordered(steps: Sequence[tuple[Lane, Step]], home: Lane) -> list[Step]:
     return result
 
 
-def _close(section: list[Step], group: int, result: list[Step]) -> int:
-    """Move a section to the result; the number of sections of parallel branches it was."""
+def _close(section: list[tuple[Lane, Step]], group: int, result: list[Step]) -> int:
+    """Move a section to the result; the number of sections of parallel calls it was."""
     several = len(section) > 1
-    result += _by_content(section, group + 1) if several else section
+    number = group + 1 if several else 0
+    result += [replace(step, group=number) for step in _by_content(section)]
     section.clear()
     return int(several)
 
 
-def _by_content(steps: list[Step], group: int) -> list[Step]:
-    # Twice the same request: which thread was first must not show.
-    ranks = [(s.request.key, canonical(dict(s.request.identity)), s.outcome) for s in steps]
-    needs = {i: _needed(steps, i) for i in range(len(steps))}
-    ready = [(ranks[i], i) for i, needed in needs.items() if not needed]
-    heapq.heapify(ready)
-    done: list[int] = []
-    while ready:
-        _, index = heapq.heappop(ready)
-        done.append(index)
-        for other, needed in needs.items():
-            if index in needed:
-                needed.discard(index)
-                if not needed:
-                    heapq.heappush(ready, (ranks[other], other))
-    return [replace(steps[i], group=group) for i in done]
-
-
-def _needed(steps: list[Step], index: int) -> set[int]:
-    """The earlier steps whose outcome is in the request of the step ``index``."""
-    step = steps[index]
-    needed = set()
-    held = {mark for mark, _ in step.request.messages}
-    results = {
-        form["content"]
-        for _, form in step.request.messages
-        if form["role"] == "tool" and isinstance(form["content"], str)
-    }
-    for earlier in range(index):
-        other = steps[earlier]
-        if other.error is not None:
-            continue
-        if step.kind == "model" and (
-            (other.kind == "model" and digest(other.reply["message"]) in held)
-            or (other.kind == "tool" and _text(other.reply) in results)
-        ):
-            needed.add(earlier)
-        if step.kind == "tool" and other.kind == "model" and _calls(other.reply, step):
-            needed.add(earlier)
-    return needed
-
-
-def _text(reply: Any) -> str:
-    return reply if isinstance(reply, str) else canonical(reply)
-
-
-def _calls(reply: dict[str, Any], step: Step) -> bool:
-    asked = reply["message"].get("tool_calls", ())
-    return any(
-        call["name"] == step.target and call["args"] == step.request.parts.get("args")
-        for call in asked
+def _by_content(section: list[tuple[Lane, Step]]) -> Iterator[Step]:
+    # The same request twice: which thread was first must not show, so the outcome counts too.
+    ranked = sorted(
+        ((s.request.key, canonical(dict(s.request.identity)), s.outcome), i)
+        for i, (_, s) in enumerate(section)
     )
+    waiting = [index for _, index in ranked]
+    needs = _needs(section)
+    done: set[int] = set()
+    while waiting:
+        # Chance may make steps need each other (a short answer is in many texts): the first by key.
+        index = next((i for i in waiting if needs[i] <= done), waiting[0])
+        waiting.remove(index)
+        done.add(index)
+        yield section[index][1]
+
+
+def _needs(section: list[tuple[Lane, Step]]) -> list[set[int]]:
+    """For each step the others whose outcome its request holds, or that its task made before."""
+    makes = [_made(step) for _, step in section]
+    result = []
+    last: dict[Any, int] = {}
+    for index, (lane, step) in enumerate(section):
+        held, texts, calls = _held(step)
+        needed = {
+            other
+            for other, (mark, text, asked) in enumerate(makes)
+            if other != index
+            and (mark in held or calls & asked or (text and any(text in t for t in texts)))
+        }
+        if lane[1] is not None:
+            if lane in last:
+                needed.add(last[lane])
+            last[lane] = index
+        result.append(needed)
+    return result
+
+
+def _made(step: Step) -> tuple[str, str, set[str]]:
+    """What came of a step: its hash as a message, its text, the tool calls in it."""
+    if step.error is not None:
+        return "", "", set()
+    if step.kind == "model":
+        form = step.reply["message"]
+        asked = {canonical([c["name"], c["args"]]) for c in form.get("tool_calls", ())}
+        text = form["content"] if isinstance(form["content"], str) else ""
+        return digest(form), text, asked
+    reply = step.reply
+    if isinstance(reply, list) and reply and isinstance(reply[0], dict):
+        reply = reply[0].get("v", {}).get("text", "")
+    return "", reply if isinstance(reply, str) else canonical(reply), set()
+
+
+def _held(step: Step) -> tuple[set[str], list[str], set[str]]:
+    """What a request holds: the hashes of its messages, its texts, the tool call that it is."""
+    request = step.request
+    if step.kind == "tool":
+        return set(), [], {canonical([step.target, request.parts.get("args")])}
+    held = {mark for mark, _ in request.messages}
+    # Of a conversation, what others said: the model's own words are whole messages.
+    texts = [
+        form["content"]
+        for _, form in request.messages
+        if form["role"] != "ai" and isinstance(form["content"], str)
+    ]
+    return held, texts or [canonical(dict(request.parts))], set()

@@ -144,7 +144,9 @@ def support(
         history.append(answer)
         if not answer.tool_calls:
             return history
-        history += [by_name[c["name"]].invoke({**c, "type": "tool_call"}) for c in answer.tool_calls]
+        history += [
+            by_name[c["name"]].invoke({**c, "type": "tool_call"}) for c in answer.tool_calls
+        ]
     raise AssertionError("the agent does not stop")
 
 

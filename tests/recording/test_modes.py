@@ -52,9 +52,11 @@ def test_the_default_is_none_under_ci(monkeypatch: pytest.MonkeyPatch, tmp_path:
 
 def test_new_makes_only_the_calls_from_the_divergence_on(path: Path) -> None:
     def edit(step: int, history: list[Any]) -> list[Any]:
-        return [*history[:-1], history[-1].model_copy(update={"content": "$842, urgent."})] if (
-            step == 1
-        ) else history
+        return (
+            [*history[:-1], history[-1].model_copy(update={"content": "$842, urgent."})]
+            if (step == 1)
+            else history
+        )
 
     with cassette(path, mode="new") as tape:
         support(model(*support_answers()[1:]), edit=edit)

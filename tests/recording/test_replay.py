@@ -42,7 +42,9 @@ def test_an_agent_replays_byte_for_byte(path: Path) -> None:
     with cassette(path, mode="none") as tape:
         again = support(model())
     assert (tape.live_calls, tape.replayed_calls) == (0, 6)
-    assert [json.dumps(without_ids(m)) for m in again] == [json.dumps(without_ids(m)) for m in first]
+    assert [json.dumps(without_ids(m)) for m in again] == [
+        json.dumps(without_ids(m)) for m in first
+    ]
     assert [o.status for o in tape.outcomes()] == ["passed"] * 6
     assert [o.kind for o in tape.outcomes()] == [
         "retrieve", "model", "tool", "model", "tool", "model",
