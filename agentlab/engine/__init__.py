@@ -20,7 +20,7 @@ from agentlab.engine.constraint import (
 )
 from agentlab.engine.context import N_BATCH, ContextOptions
 from agentlab.engine.decoding import Piece, Request, Timings, TokenLogprob
-from agentlab.engine.engine import Engine, Score, open_engine
+from agentlab.engine.engine import Engine, Score, find_engine, open_engine
 from agentlab.engine.library import accelerator, build
 from agentlab.engine.sampling import Sampling
 from agentlab.engine.weights import LoadOptions, Weights
@@ -44,5 +44,6 @@ __all__ = [
     "compile_grammar",
     "compile_regex",
     "compile_schema",
+    "find_engine",
     "open_engine",
 ]

@@ -14,6 +14,7 @@ import tempfile
 import threading
 import weakref
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal, Protocol
@@ -103,8 +104,11 @@ def compile_choices(choices: Sequence[str]) -> Constraint:
     Raises:
         GrammarError: there are none, or one is empty.
     """
-    if not choices or not all(choices):
-        raise GrammarError("choices must be at least one text, none of them empty")
+    texts = not isinstance(choices, str) and all(isinstance(c, str) and c for c in choices)
+    if not choices or not texts:
+        raise GrammarError(
+            f"choices must be a list of at least one text, none of them empty, not {choices!r}"
+        )
     return compile_regex("|".join(re.escape(choice) for choice in choices))
 
 
@@ -131,6 +135,10 @@ def compile_grammar(gbnf: str) -> Constraint:
     """
     if not gbnf.strip():
         raise GrammarError("the grammar is empty", hint='write at least: root ::= "text"')
+    if re.search("[\0\ud800-\udfff]", gbnf):  # llama.cpp would stop reading there
+        raise GrammarError("the GBNF grammar holds a character that is none")
+    if _nesting(gbnf) > _MAX_NESTING:  # llama.cpp's parser would run out of stack
+        raise GrammarError(f"the GBNF grammar nests deeper than {_MAX_NESTING} parentheses")
     sampler, reason = _native_sampler(None, gbnf)
     if not sampler:
         names = sorted(set(re.findall(r"(?m)^\s*([\w-]*_[\w-]*)\s*::=", gbnf)))
@@ -198,7 +206,25 @@ class _GuidanceMatcher:
 
 # -- GBNF ------------------------------------------------------------------------------------------
 
+_MAX_NESTING = 200
+_LITERAL = re.compile(r'"(?:\\.|[^"\\])*"|\[(?:\\.|[^\]\\])*\]|#[^\n]*')
 _stderr_lock = threading.Lock()
+
+
+def _nesting(gbnf: str) -> int:
+    depth = deepest = 0
+    for sign in re.findall(r"[()]", _LITERAL.sub("", gbnf)):
+        depth += 1 if sign == "(" else -1
+        deepest = max(deepest, depth)
+    return deepest
+
+
+def _renew_lock() -> None:
+    global _stderr_lock
+    _stderr_lock = threading.Lock()
+
+
+os.register_at_fork(after_in_child=_renew_lock)
 
 
 def _native_sampler(weights: Weights | None, gbnf: str) -> tuple[Any, str]:
@@ -209,7 +235,11 @@ def _native_sampler(weights: Weights | None, gbnf: str) -> tuple[Any, str]:
     if weights is not None:
         return llama.llama_sampler_init_grammar(weights.vocab, gbnf.encode(), b"root"), ""
     with _stderr_lock, tempfile.TemporaryFile() as captured:
-        saved = os.dup(2)
+        try:
+            saved = os.dup(2)
+        except OSError:  # closed, as a daemon's is
+            sampler = llama.llama_sampler_init_grammar(None, gbnf.encode(), b"root")
+            return sampler, "its reason went to the standard error, which is closed"
         os.dup2(captured.fileno(), 2)
         try:
             sampler = llama.llama_sampler_init_grammar(None, gbnf.encode(), b"root")
@@ -217,7 +247,11 @@ def _native_sampler(weights: Weights | None, gbnf: str) -> tuple[Any, str]:
             os.dup2(saved, 2)
             os.close(saved)
         captured.seek(0)
-        lines = captured.read(10_000).decode("utf-8", "replace").splitlines()
+        data = captured.read()
+        if sampler and data:  # what another thread wrote meanwhile
+            with suppress(OSError):
+                os.write(2, data)
+        lines = data.decode("utf-8", "replace").splitlines()
     reason = next((line for line in lines if line.strip()), "") or "it has no rule named root"
     reason = reason.removeprefix("parse: ").removeprefix("error parsing grammar: ")
     return sampler, reason

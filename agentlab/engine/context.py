@@ -9,8 +9,9 @@ that were decoded one by one are evaluated anew when they come back as part of a
 from __future__ import annotations
 
 import ctypes
+import os
 import weakref
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -59,6 +60,7 @@ class Context:
         if not accelerator():
             # Its rounding depends on the number of threads, which is not always the same.
             params.flash_attn_type = llama.LLAMA_FLASH_ATTN_TYPE_DISABLED
+        _check_room(weights, params.n_ctx)
         recent_problems(clear=True)
         pointer = llama.llama_init_from_model(weights.pointer, params)
         if not pointer:
@@ -78,7 +80,8 @@ class Context:
         self._evaluated: list[int] = []
         self._exact = 0  # how many of them were read in whole pieces
         # The model must outlive its contexts, so the finalizer holds it.
-        self._free = weakref.finalize(self, _free, pointer, weights, self._abort)
+        self._free = weakref.finalize(self, _free, os.getpid(), pointer, weights, self._abort)
+        self._free.atexit = False  # a thread may be inside it: the engine ends that first
 
     def close(self) -> None:
         """Free the native memory."""
@@ -115,9 +118,12 @@ class Context:
 
         Raises:
             ContextOverflow: there is no room for them and one more.
+            ModelError: there are none.
             TurnCancelled: :meth:`abort` was called meanwhile.
         """
         needed = len(tokens)
+        if not needed:
+            raise ModelError("the prompt is empty: there is nothing to go on from")
         if needed >= self.n_ctx:
             raise ContextOverflow(
                 f"the prompt needs {needed} tokens and the context has room for {self.n_ctx - 1}",
@@ -136,17 +142,27 @@ class Context:
         """Evaluate one more token."""
         self._evaluate([token])
 
-    def log_probabilities(self, tokens: Sequence[int], start: int) -> NDArray[np.float32]:
+    def log_probabilities(self, tokens: Sequence[int], start: int) -> Iterator[NDArray[np.float32]]:
         """What the model thinks of every next token, in one pass over ``tokens``.
 
-        Returns:
-            Natural log-probabilities, shape (len(tokens) - start, n_vocab): row i is the
-            distribution of the token at position ``start + i``, given all before it. ``start`` is
-            at least 1.
+        Yields:
+            Natural log-probabilities, shape (n_vocab,), of the token at each position from
+            ``start`` (at least 1) to the last, given all before it.
+
+        Raises:
+            ContextOverflow: there is no room for them.
+            TurnCancelled: :meth:`abort` was called meanwhile.
         """
+        if len(tokens) > self.n_ctx:
+            raise ContextOverflow(
+                f"prompt and answer need {len(tokens)} tokens and the context has room for "
+                f"{self.n_ctx}",
+                needed=len(tokens),
+                available=self.n_ctx,
+                hint="load with a larger n_ctx",
+            )
         first = start - 1  # the position whose logits predict `start`
         begin = self._keep_common(tokens[: first - first % self.n_batch])
-        rows = []
         for at in range(begin, len(tokens) - 1, self.n_batch):
             piece = tokens[at : min(at + self.n_batch, len(tokens) - 1)]
             wanted = [at + i >= first for i in range(len(piece))]
@@ -154,9 +170,7 @@ class Context:
             for i, want in enumerate(wanted):
                 if want:
                     pointer = llama.llama_get_logits_ith(self.pointer, i)
-                    logits = np.ctypeslib.as_array(pointer, shape=(self.weights.n_vocab,))
-                    rows.append(log_softmax(logits))
-        return np.stack(rows)
+                    yield log_softmax(np.ctypeslib.as_array(pointer, shape=(self.weights.n_vocab,)))
 
     def forget(self) -> None:
         """Drop every evaluated token."""
@@ -205,16 +219,21 @@ class Context:
             llama.llama_batch_free(batch)
 
     def _decode(self, batch: llama.llama_batch, tokens: Sequence[int]) -> None:
+        if self._abort.value:  # accelerators do not ask while they compute
+            raise TurnCancelled
         with self._threads.evaluating(len(tokens)) as count:
             llama.llama_set_n_threads(self.pointer, count, count)
             status = llama.llama_decode(self.pointer, batch)
         if status == 0:
             self._evaluated.extend(tokens)
             return
+        if status == _ABORTED:
+            # What came before stays: the next turn is likely to begin with it.
+            if not llama.llama_memory_seq_rm(self._memory, 0, self.n_past, -1):
+                self.forget()
+            raise TurnCancelled
         # Part of the batch may be in the cache: nothing of it is known to be whole.
         self.forget()
-        if status == _ABORTED:
-            raise TurnCancelled
         raise ModelError(
             f"llama.cpp failed to evaluate {len(tokens)} tokens (status {status})",
             hint="load the model with a smaller n_ctx or n_gpu_layers",
@@ -238,5 +257,20 @@ def _context_length(weights: Weights, n_ctx: int | None) -> int:
     return min(weights.n_ctx_train, max(fits - fits % 256, 256))
 
 
-def _free(pointer: llama.llama_context_p, _weights: Weights, _abort: object) -> None:
-    llama.llama_free(pointer)
+def _check_room(weights: Weights, n_ctx: int) -> None:
+    """Refuse what could never fit: the system would end the process instead."""
+    if accelerator() or "SC_PHYS_PAGES" not in os.sysconf_names:
+        return
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    needed = n_ctx * weights.kv_bytes_per_token
+    if needed > memory:
+        raise ModelError(
+            f"a context of {n_ctx} tokens needs {needed / 1e9:.1f} GB, "
+            f"and this machine has {memory / 1e9:.1f} GB",
+            hint="give a smaller n_ctx",
+        )
+
+
+def _free(process: int, pointer: llama.llama_context_p, _weights: Weights, _abort: object) -> None:
+    if process == os.getpid():  # after a fork it is the parent's
+        llama.llama_free(pointer)

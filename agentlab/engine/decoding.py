@@ -12,6 +12,7 @@ from agentlab.engine.constraint import Constraint, Matcher, candidates_of
 from agentlab.engine.context import Context, log_softmax
 from agentlab.engine.sampling import PENALTY_WINDOW, SamplerChain, Sampling
 from agentlab.engine.text import TextStream
+from agentlab.errors import GrammarError
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +118,11 @@ def _choose(context: Context, chain: SamplerChain, matcher: Matcher | None) -> i
     token = chain.choose(candidates)
     if not matcher.allows(token):
         allowed = matcher.allowed()
+        if not len(allowed):  # llama.cpp would end the process
+            raise GrammarError(
+                "the grammar came to a place where no token of the model fits",
+                hint="look for a rule that can never be met",
+            )
         _memory, candidates = candidates_of(allowed, logits[allowed])
         token = chain.choose(candidates)
     matcher.accept(token)
@@ -136,6 +142,8 @@ def _logprobs(context: Context, token: int, top: int | None) -> tuple[TokenLogpr
 
     best: list[int] = []
     if top:
-        best = np.argpartition(-values, top)[:top].tolist()
-        best.sort(key=lambda t: -values[t])
+        logits = context.last_logits
+        top = min(top, len(logits) - 1)
+        best = np.argpartition(-logits, top)[:top].tolist()
+        best.sort(key=lambda t: (-logits[t], t))  # of equals the first, as temperature 0 takes it
     return (of(token, tuple(map(of, best))),)

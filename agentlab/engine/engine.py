@@ -13,20 +13,19 @@ import queue
 import threading
 import weakref
 from collections.abc import AsyncGenerator, Callable, Generator, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from agentlab import cancellation
 from agentlab.engine.context import Context, ContextOptions
 from agentlab.engine.decoding import Piece, Request, decode
-from agentlab.engine.weights import LoadOptions, Weights, load_weights
-from agentlab.errors import TurnCancelled
+from agentlab.engine.weights import LoadOptions, Weights, find_weights, free_all, load_weights
+from agentlab.errors import ModelError, TurnCancelled
 
 _END = object()
+_PATIENCE = 5.0  # seconds for a thread to end: an evaluation stops within one operation
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,30 +51,58 @@ class _Worker:
     def __init__(self, weights: Weights, options: ContextOptions) -> None:
         self.context = Context(weights, options)
         self.jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
-        self.lock = threading.Lock()
+        # Reentrant: the collector may close an abandoned stream while this thread holds it.
+        self.lock = threading.RLock()
         self.running: _Job | None = None
+        self.closed = False
+        self.process = os.getpid()
+        self.thread = threading.Thread(target=self._serve, name="agentlab-engine", daemon=True)
+        self.thread.start()
+
+    def submit(self, job: _Job) -> None:
+        if self.process != os.getpid():
+            raise ModelError("this engine belongs to the process that this one was forked from")
+        with self.lock:
+            if self.closed:
+                raise ModelError("this engine is closed")
+            self.jobs.put(job)
 
     def cancel(self, job: _Job) -> None:
+        if self.process != os.getpid():  # the lock may be held by a thread that is not here
+            return
         with self.lock:
             job.cancelled = True
             if self.running is job:
                 self.context.abort()
 
-    def serve(self) -> None:
+    def close(self) -> None:
+        """End the thread, and with it every job; whoever waits for one gets TurnCancelled."""
+        if self.process != os.getpid():
+            return
+        with self.lock:
+            self.closed = True
+            if self.running is not None:
+                self.running.cancelled = True
+                self.context.abort()
+            self.jobs.put(None)
+
+    def _serve(self) -> None:
         while (job := self.jobs.get()) is not None:
             self._run(job)
+            del job  # what was asked last must not stay while nothing is
         self.context.close()
 
     def _run(self, job: _Job) -> None:
         with self.lock:
-            if job.cancelled:
+            if job.cancelled or self.closed:
+                job.put(TurnCancelled())
                 return
             self.context.clear_abort()
             self.running = job
         try:
             for piece in job.work(self.context):
                 if job.cancelled:
-                    return
+                    raise TurnCancelled
                 job.put(piece)
             job.put(_END)
         except BaseException as error:  # noqa: BLE001 - it belongs to whoever asked
@@ -96,11 +123,9 @@ class Engine:
         self.weights = weights
         worker = self._worker = _Worker(weights, options)
         self.n_ctx = worker.context.n_ctx
-        self._thread = threading.Thread(target=worker.serve, name="agentlab-engine", daemon=True)
-        self._thread.start()
-        self._stop = weakref.finalize(self, worker.jobs.put, None)
-        self._stop.atexit = False  # _stop_all does it, in the right order
-        _open.add(self)
+        self._stop = weakref.finalize(self, worker.close)
+        self._stop.atexit = False  # _close_all does it, in the right order
+        _workers.add(worker)
 
     def generate(self, request: Request) -> Generator[Piece, None, None]:
         """Decode ``request``. Closing the iterator stops it within a token.
@@ -119,10 +144,12 @@ class Engine:
         """How likely ``answer`` is after ``prompt`` (at least one token), in one pass."""
 
         def work(context: Context) -> Iterator[Score]:
-            tokens = [*prompt, *answer]
-            table = context.log_probabilities(tokens, len(prompt))
-            given = table[np.arange(len(answer)), np.asarray(answer, dtype=np.int64)]
-            yield Score(tuple(map(float, given)), tuple(map(int, table.argmax(axis=1))))
+            rows = context.log_probabilities([*prompt, *answer], len(prompt))
+            found = [
+                (float(row[token]), int(row.argmax()))
+                for token, row in zip(answer, rows, strict=True)
+            ]
+            yield Score(tuple(p for p, _ in found), tuple(best for _, best in found))
 
         if not answer:
             return Score((), ())
@@ -133,14 +160,9 @@ class Engine:
         return self
 
     def close(self) -> None:
-        """Stop the thread and free the context."""
-        worker = self._worker
-        with worker.lock:
-            if worker.running is not None:
-                worker.running.cancelled = True
-                worker.context.abort()
+        """Stop the thread and free the context. A request in progress ends in TurnCancelled."""
         self._stop()
-        self._thread.join(timeout=5)
+        self._worker.thread.join(timeout=_PATIENCE)
 
     def _results(self, work: Callable[[Context], Iterator[Any]]) -> Generator[Any, None, None]:
         results: queue.SimpleQueue[Any] = queue.SimpleQueue()
@@ -150,7 +172,7 @@ class Engine:
             scope = cancellation.current()
             if scope is not None:
                 stack.enter_context(scope.listening(lambda: results.put(TurnCancelled())))
-            self._worker.jobs.put(job)
+            self._worker.submit(job)
             while (result := results.get()) is not _END:
                 if isinstance(result, BaseException):
                     raise result
@@ -163,8 +185,7 @@ class Engine:
         results: asyncio.Queue[Any] = asyncio.Queue()
 
         def put(result: Any) -> None:
-            # A loop that was closed meanwhile has nobody left to tell.
-            if not loop.is_closed():
+            with suppress(RuntimeError):  # a loop that was closed has nobody left to tell
                 loop.call_soon_threadsafe(results.put_nowait, result)
 
         job = _Job(work, put)
@@ -173,16 +194,15 @@ class Engine:
             scope = cancellation.current()
             if scope is not None:
                 stack.enter_context(scope.listening(lambda: put(TurnCancelled())))
-            self._worker.jobs.put(job)
+            self._worker.submit(job)
             while (result := await results.get()) is not _END:
                 if isinstance(result, BaseException):
                     raise result
                 yield result
 
 
-_open: weakref.WeakSet[Engine] = weakref.WeakSet()
+_workers: weakref.WeakSet[_Worker] = weakref.WeakSet()  # each until its thread has ended
 _engines: weakref.WeakValueDictionary[tuple[object, ...], Engine] = weakref.WeakValueDictionary()
-_latest: list[Engine] = []  # kept alive, so that load_model in a loop does not load anew
 _lock = threading.Lock()
 
 
@@ -192,31 +212,41 @@ def open_engine(path: Path, load: LoadOptions, options: ContextOptions) -> Engin
     Raises:
         ModelFileError: llama.cpp refuses the file.
         ModelError: there is no room for the context.
+        TurnCancelled: the scope in force was cancelled while the file was read.
     """
     with _lock:
         weights = load_weights(path, load)
-        key = (os.getpid(), id(weights), options)
-        engine = _engines.get(key)
+        engine = _engines.get((id(weights), options))
         if engine is None:
-            engine = _engines[key] = Engine(weights, options)
-        _latest[:] = [engine]
+            engine = _engines[id(weights), options] = Engine(weights, options)
         return engine
 
 
+def find_engine(path: Path, load: LoadOptions, options: ContextOptions) -> Engine | None:
+    """The engine of ``path`` with these options, if there is one now."""
+    with _lock:
+        weights = find_weights(path, load)
+        return None if weights is None else _engines.get((id(weights), options))
+
+
 @atexit.register
-def _stop_all() -> None:
+def _close_all() -> None:
     """Threads must not be inside llama.cpp while its memory is torn down."""
-    for engine in list(_open):
-        engine.close()
+    workers = list(_workers)
+    for worker in workers:
+        worker.close()
+    for worker in workers:
+        worker.thread.join(timeout=_PATIENCE)
+    if not any(worker.thread.is_alive() for worker in workers):
+        free_all()
 
 
 def _after_fork() -> None:
     """Threads do not survive a fork: the child opens its own engines."""
-    global _lock
+    global _engines, _lock, _workers
+    _engines = weakref.WeakValueDictionary()
     _lock = threading.Lock()
-    _latest.clear()
-    _engines.clear()
-    _open.clear()
+    _workers = weakref.WeakSet()
 
 
 os.register_at_fork(after_in_child=_after_fork)

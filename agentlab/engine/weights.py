@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from agentlab import cancellation
 from agentlab.engine.library import accelerator, llama, recent_problems, start
 from agentlab.errors import ModelFileError
 
@@ -50,8 +51,23 @@ class Weights:
             size = llama.llama_max_devices()
             split = (ctypes.c_float * size)(*options.tensor_split[:size])
             params.tensor_split = split
+        stopped: list[BaseException] = []
+
+        @llama.llama_progress_callback  # type: ignore[untyped-decorator]  # ctypes' own
+        def go_on(_progress: float, _data: object) -> bool:
+            try:
+                cancellation.raise_if_cancelled()
+            except BaseException as error:  # noqa: BLE001 - Ctrl-C too; raised below
+                stopped.append(error)
+            return not stopped
+
+        params.progress_callback = go_on
         recent_problems(clear=True)
         pointer = llama.llama_model_load_from_file(os.fsencode(path), params)
+        if stopped:
+            if pointer:
+                llama.llama_model_free(pointer)
+            raise stopped[0]
         if not pointer:
             raise ModelFileError(
                 f"llama.cpp cannot load {str(path)!r}: {_reason()}",
@@ -59,7 +75,8 @@ class Weights:
             )
         self.path = path
         self.pointer = pointer
-        self._free = weakref.finalize(self, llama.llama_model_free, pointer)
+        self._free = weakref.finalize(self, _free, os.getpid(), pointer)
+        self._free.atexit = False  # contexts end first: see free_all
         self.vocab = llama.llama_model_get_vocab(pointer)
         self.n_vocab = int(llama.llama_vocab_n_tokens(self.vocab))
         self.n_ctx_train = int(llama.llama_model_n_ctx_train(pointer))
@@ -85,10 +102,14 @@ class Weights:
         arch = self.metadata.get("general.architecture", "")
         heads = max(llama.llama_model_n_head(self.pointer), 1)
         head_size = llama.llama_model_n_embd(self.pointer) // heads
-        key = int(self.metadata.get(f"{arch}.attention.key_length", head_size))
-        value = int(self.metadata.get(f"{arch}.attention.value_length", head_size))
+        key = self._number(f"{arch}.attention.key_length", head_size)
+        value = self._number(f"{arch}.attention.value_length", head_size)
         layers = llama.llama_model_n_layer(self.pointer)
         return int(layers * llama.llama_model_n_head_kv(self.pointer) * (key + value) * 2)
+
+    def _number(self, key: str, default: int) -> int:
+        value = self.metadata.get(key, "")
+        return int(value) if value.isdecimal() else default  # some models have one a layer
 
     # -- tokens ----------------------------------------------------------------------------
 
@@ -157,7 +178,7 @@ class Weights:
     @cached_property
     def control_tokens(self) -> frozenset[str]:
         """Texts that steer the model: beginnings and ends of turns, of messages, of sequences."""
-        return self._with_attribute(llama.LLAMA_TOKEN_ATTR_CONTROL)
+        return self._with_attribute(llama.LLAMA_TOKEN_ATTR_CONTROL | llama.LLAMA_TOKEN_ATTR_UNKNOWN)
 
     @cached_property
     def added_tokens(self) -> frozenset[str]:
@@ -165,14 +186,21 @@ class Weights:
         added = llama.LLAMA_TOKEN_ATTR_USER_DEFINED
         return self.control_tokens | self._with_attribute(added)
 
-    def _with_attribute(self, attribute: int) -> frozenset[str]:
+    def _with_attribute(self, attributes: int) -> frozenset[str]:
         texts = (
             self.text_of(token)
-            for token in range(self.n_vocab)
-            if llama.llama_vocab_get_attr(self.vocab, token) & attribute
+            for token, attribute in enumerate(self._attributes)
+            if attribute & attributes
         )
         # Short and blank entries (Gemma has them, for indentation) are ordinary text.
         return frozenset(text for text in texts if len(text.strip()) > 2)
+
+    @cached_property
+    def _attributes(self) -> list[int]:
+        return [llama.llama_vocab_get_attr(self.vocab, token) for token in range(self.n_vocab)]
+
+    def __deepcopy__(self, _memo: object) -> Weights:
+        return self
 
 
 def _reason() -> str:
@@ -181,6 +209,11 @@ def _reason() -> str:
     if not telling:
         return "no reason given"
     return telling[0].split(": ", 1)[-1].removeprefix("error loading model: ")
+
+
+def _free(process: int, pointer: llama.llama_model_p) -> None:
+    if process == os.getpid():  # after a fork it is the parent's
+        llama.llama_model_free(pointer)
 
 
 _loaded: weakref.WeakValueDictionary[tuple[object, ...], Weights] = weakref.WeakValueDictionary()
@@ -192,14 +225,41 @@ def load_weights(path: Path, options: LoadOptions) -> Weights:
 
     Raises:
         ModelFileError: llama.cpp refuses the file; the message carries its reason.
+        TurnCancelled: the scope in force was cancelled.
     """
-    real = path.resolve()
-    stat = real.stat()
-    key = (os.getpid(), real, stat.st_size, stat.st_mtime_ns, options.gpu_layers, options)
     with _lock:
+        key = _key(path, options)
         weights = _loaded.get(key)
         if weights is None:
             # By the name given: the parts of a split file are found beside it, not beside what a
             # link points to.
             weights = _loaded[key] = Weights(path, options)
         return weights
+
+
+def find_weights(path: Path, options: LoadOptions) -> Weights | None:
+    """The copy of ``path`` that this process has, if it has one."""
+    with _lock:
+        return _loaded.get(_key(path, options)) if _loaded else None
+
+
+def _key(path: Path, options: LoadOptions) -> tuple[object, ...]:
+    real = path.resolve()
+    stat = real.stat()
+    return (real, stat.st_size, stat.st_mtime_ns, options.gpu_layers, options)
+
+
+def free_all() -> None:
+    """Free every loaded model, at the end of the process. No context may be left."""
+    for weights in list(_loaded.values()):
+        weights._free()
+
+
+def _after_fork() -> None:
+    """What another thread held is not held here, and what it was at may be half done."""
+    global _loaded, _lock
+    _loaded = weakref.WeakValueDictionary()
+    _lock = threading.Lock()
+
+
+os.register_at_fork(after_in_child=_after_fork)

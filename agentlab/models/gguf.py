@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import secrets
+import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import aclosing, closing
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
 from langchain_core.language_models import BaseChatModel, LanguageModelInput
@@ -17,15 +17,22 @@ from pydantic import ConfigDict, Field, PrivateAttr, ValidationError
 
 from agentlab.engine import (
     N_BATCH,
+    Constraint,
     ContextOptions,
     Engine,
     LoadOptions,
     Request,
-    Sampling,
+    find_engine,
     open_engine,
 )
 from agentlab.errors import ConfigError
 from agentlab.models._gguf_format import FORMATS, constraint_of, structured
+from agentlab.models._gguf_parameters import (
+    PER_CALL,
+    CallParameters,
+    call_parameters,
+    wrong_parameter,
+)
 from agentlab.models._gguf_reply import chunk_of, message_of
 from agentlab.models._parameters import check_parameters
 from agentlab.models.checksums import sha256_of
@@ -34,7 +41,7 @@ from agentlab.models.template import CHATML, ChatTemplate
 from agentlab.offline import is_offline, raise_if_offline
 
 
-class GGUFChatModel(BaseChatModel):
+class GGUFChatModel(CallParameters, BaseChatModel):
     """A chat model over llama.cpp, loaded when first asked. Make it with ``load_model``.
 
     Same messages, parameters and seed give the same tokens on one machine and build, whatever ran
@@ -46,37 +53,26 @@ class GGUFChatModel(BaseChatModel):
     the answer then cannot but obey.
     """
 
-    model_config = ConfigDict(extra="forbid", arbitrary_types_allowed=True, protected_namespaces=())
+    model_config = ConfigDict(
+        extra="forbid",
+        arbitrary_types_allowed=True,
+        protected_namespaces=(),
+    )
 
     path: Path
     spec: str
-    temperature: float = Field(0.8, ge=0, le=5)
-    top_p: float = Field(0.95, gt=0, le=1)
-    top_k: int = Field(40, ge=0)
-    min_p: float = Field(0.05, ge=0, lt=1)
-    repeat_penalty: float = Field(1.0, gt=0, le=10)
-    frequency_penalty: float = Field(0.0, ge=-2, le=2)
-    presence_penalty: float = Field(0.0, ge=-2, le=2)
-    seed: int | None = Field(None, ge=0, description="None: another one each call, reported")
-    max_tokens: int | None = Field(1024, ge=1, description="None: to the end of the context")
-    stop: tuple[str, ...] | str | None = None
-    logprobs: bool = False
-    top_logprobs: int | None = Field(None, ge=0, le=100)
-    n_ctx: int | None = Field(None, ge=0, description="tokens; 0: as trained; None: what fits")
-    n_batch: int = Field(N_BATCH, ge=1, description="tokens read at once")
-    n_threads: int | None = Field(None, ge=1, description="None: as many as pay")
+    n_ctx: int | None = Field(
+        None, ge=0, le=2**31 - 1, description="tokens; 0: as trained; None: what fits"
+    )
+    n_batch: int = Field(N_BATCH, ge=1, le=2**20, description="tokens read at once")
+    n_threads: int | None = Field(None, ge=1, le=512, description="None: as many as pay")
     n_gpu_layers: int | None = Field(None, ge=-1, description="-1: all; None: all on a GPU build")
     main_gpu: int = Field(0, ge=0)
     tensor_split: tuple[float, ...] | None = None
     chat_template: str | None = Field(None, description="jinja2, or 'chatml'; None: the file's own")
 
     _engine: Engine | None = PrivateAttr(None)
-    _template: tuple[int, str | None, ChatTemplate] | None = PrivateAttr(None)
-
-    _PER_CALL: ClassVar[frozenset[str]] = frozenset(
-        """temperature top_p top_k min_p repeat_penalty frequency_penalty presence_penalty seed
-        max_tokens logprobs top_logprobs""".split()  # noqa: SIM905
-    )
+    _template: tuple[str | None, ChatTemplate] | None = PrivateAttr(None)
 
     # -- what it is --------------------------------------------------------------------------
 
@@ -121,10 +117,25 @@ class GGUFChatModel(BaseChatModel):
             ModelError: there is no room for the context.
         """
         raise_if_offline(f"load the model {self.model_name}")
-        load = LoadOptions(self.n_gpu_layers, self.main_gpu, self.tensor_split)
-        options = ContextOptions(self.n_ctx, self.n_batch, self.n_threads)
-        self._engine = open_engine(self.path, load, options)
+        self._engine = open_engine(self.path, *self._options())
         return self._engine
+
+    def hold(self) -> None:
+        """Keep the engine that another model of the same file has loaded, if one has.
+
+        Models share an engine, and the last one to go frees it: in ``model = load_model(…)`` the
+        new one is made before the old one goes.
+        """
+        self._engine = find_engine(self.path, *self._options())
+
+    def _options(self) -> tuple[LoadOptions, ContextOptions]:
+        load = LoadOptions(self.n_gpu_layers, self.main_gpu, self.tensor_split)
+        return load, ContextOptions(self.n_ctx, self.n_batch, self.n_threads)
+
+    async def _loaded(self) -> None:
+        """Load the model, if it is not, without holding up the event loop."""
+        if self._engine is None:
+            await asyncio.to_thread(lambda: self.engine)
 
     @property
     def template(self) -> ChatTemplate:
@@ -134,18 +145,18 @@ class GGUFChatModel(BaseChatModel):
             ConfigError: the file has none, and none was given.
             ModelFileError: it does not work.
         """
-        engine = self.engine
+        weights = self.engine.weights
         known = self._template
-        if known is None or known[:2] != (id(engine), self.chat_template):
+        if known is None or known[0] != self.chat_template or known[1].vocabulary is not weights:
             source = self._template_source()
             if not source:
                 raise ConfigError(
                     f"{self.model_name} has no chat template: it may be a base model",
                     hint="use an instruct model, or give chat_template='chatml' or jinja2 text",
                 )
-            template = ChatTemplate(source, engine.weights, self.model_name)
-            known = self._template = (id(engine), self.chat_template, template)
-        return known[2]
+            template = ChatTemplate(source, weights, self.model_name)
+            known = self._template = (self.chat_template, template)
+        return known[1]
 
     def _template_source(self) -> str | None:
         if self.chat_template == "chatml":
@@ -187,7 +198,23 @@ class GGUFChatModel(BaseChatModel):
             "tokens": len(tokens),
         }
 
+    @property
+    def _identifying_params(self) -> Mapping[str, Any]:
+        """What LangChain's cache keys answers by."""
+        fields = {name: getattr(self, name) for name in type(self).model_fields if name in _OWN}
+        return {**fields, **self.identity}
+
     # -- calls -------------------------------------------------------------------------------
+
+    def bind(self, **kwargs: Any) -> Any:
+        """The model with parameters for every call, checked at once.
+
+        Raises:
+            ConfigError: a parameter is unknown or wrong.
+            GrammarError: a grammar or schema does not compile.
+        """
+        self._checked(kwargs)
+        return super().bind(**kwargs)
 
     def _generate(
         self,
@@ -207,6 +234,7 @@ class GGUFChatModel(BaseChatModel):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
+        await self._loaded()
         request = self._request(messages, stop, kwargs)
         async with aclosing(self.engine.agenerate(request)) as pieces:
             found = [piece async for piece in pieces]
@@ -234,6 +262,7 @@ class GGUFChatModel(BaseChatModel):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> AsyncIterator[ChatGenerationChunk]:
+        await self._loaded()
         request = self._request(messages, stop, kwargs)
         async with aclosing(self.engine.agenerate(request)) as pieces:
             async for piece in pieces:
@@ -273,43 +302,23 @@ class GGUFChatModel(BaseChatModel):
     def _request(
         self, messages: Sequence[BaseMessage], stop: Sequence[str] | None, given: dict[str, Any]
     ) -> Request:
-        check_parameters(given, self._PER_CALL | FORMATS, self.model_name)
-        fields = {name: value for name, value in given.items() if name in self._PER_CALL}
-        now = self._with(fields) if fields else self
-        stops = self.stop if stop is None else stop
+        now, constraint = self._checked(given if stop is None else {**given, "stop": stop})
         return Request(
             tokens=tuple(self.template.tokens(messages)),
-            sampling=Sampling(
-                seed=secrets.randbits(31) if now.seed is None else now.seed,
-                temperature=now.temperature,
-                top_p=now.top_p,
-                top_k=now.top_k,
-                min_p=now.min_p,
-                repeat_penalty=now.repeat_penalty,
-                frequency_penalty=now.frequency_penalty,
-                presence_penalty=now.presence_penalty,
-            ),
+            sampling=now.sampling(),
             max_tokens=now.max_tokens,
-            stop=(stops,) if isinstance(stops, str) else tuple(stops or ()),
-            constraint=constraint_of({k: v for k, v in given.items() if k in FORMATS}),
-            top_logprobs=(now.top_logprobs or 0) if now.logprobs or now.top_logprobs else None,
+            stop=now.stops,
+            constraint=constraint,
+            top_logprobs=now.rivals,
         )
 
-    def _with(self, fields: dict[str, Any]) -> GGUFChatModel:
-        """Fields given with a call, checked as those of the model are."""
-        base = {name: getattr(self, name) for name in self._PER_CALL}
-        try:
-            return GGUFChatModel(path=self.path, spec=self.spec, **(base | fields))
-        except ValidationError as error:
-            raise wrong_parameter(error, self.model_name) from error
+    def _checked(self, given: Mapping[str, Any]) -> tuple[CallParameters, Constraint | None]:
+        check_parameters(given, PER_CALL | FORMATS, self.model_name)
+        now = call_parameters(self, given, self.model_name)
+        return now, constraint_of({k: v for k, v in given.items() if k in FORMATS})
 
 
-def wrong_parameter(error: ValidationError, model: str) -> ConfigError:
-    """The first thing pydantic found wrong with a parameter, as a sentence."""
-    first = error.errors()[0]
-    name = str(first["loc"][0]) if first["loc"] else "parameters"
-    told = first["msg"][0].lower() + first["msg"][1:]
-    return ConfigError(f"{model}: {name}={first['input']!r} is wrong: {told}")
+_OWN = set(GGUFChatModel.model_fields) - set(BaseChatModel.model_fields) - {"path", "spec"}
 
 
 def _result(message: AIMessage) -> ChatResult:
@@ -329,6 +338,9 @@ def create(path: Path, spec: str, **params: Any) -> GGUFChatModel:
     known = set(GGUFChatModel.model_fields) - {"path", "spec"}
     check_parameters(params, known, spec)
     try:
-        return GGUFChatModel(path=path, spec=spec, **params)
+        model = GGUFChatModel(path=path, spec=spec, **params)
     except ValidationError as error:
         raise wrong_parameter(error, spec) from error
+    if not is_offline():
+        model.hold()
+    return model

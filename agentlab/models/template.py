@@ -59,7 +59,7 @@ class ChatTemplate:
     """
 
     def __init__(self, source: str, vocabulary: Vocabulary, name: str = "the model") -> None:
-        self._vocabulary = vocabulary
+        self.vocabulary = vocabulary
         self._name = name
         self._knows_tools = "tool" in source
         try:
@@ -117,7 +117,7 @@ class ChatTemplate:
         Raises:
             ConfigError, ModelError: as :meth:`text`.
         """
-        vocabulary = self._vocabulary
+        vocabulary = self.vocabulary
         ids: list[int] = []
         for part, special in self._parts(messages):
             ids += vocabulary.tokenize(part, special=special)
@@ -130,7 +130,7 @@ class ChatTemplate:
     def _parts(self, messages: Sequence[BaseMessage]) -> list[tuple[str, bool]]:
         """The text in parts; of each, whether control tokens in it mean something."""
         turns = self._fitted([_turn(message) for message in messages])
-        marks = _Marks(turns, self._vocabulary)
+        marks = _Marks(turns, self.vocabulary)
         try:
             return marks.split(self._apply(marks.turns))
         except TemplateError as error:
@@ -162,8 +162,8 @@ class ChatTemplate:
             {
                 "messages": turns,
                 "add_generation_prompt": True,
-                "bos_token": self._vocabulary.bos,
-                "eos_token": self._vocabulary.eos,
+                "bos_token": self.vocabulary.bos,
+                "eos_token": self.vocabulary.eos,
             },
         )
 
