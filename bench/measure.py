@@ -8,6 +8,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+Clock = Callable[[], float]
+
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
@@ -39,7 +41,7 @@ def side_by_side(
     ours: Callable[[int], object],
     theirs: Callable[[int], object],
     rounds: int,
-    clock: Callable[[], float] = time.perf_counter,
+    clock: Clock = time.perf_counter,
 ) -> tuple[list[float], list[float], int]:
     """Run both ``rounds`` times, in alternating order, each given the number of the round.
 
