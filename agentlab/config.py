@@ -71,4 +71,6 @@ def _read(project: Path, _environment: tuple[tuple[str, str], ...]) -> Settings:
             hint=f"see {PROJECT_FILE}, config.toml or the variable AGENTLAB_{key.upper()}",
         ) from error
     except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"a settings file is not TOML: {error}", hint=f"see {PROJECT_FILE}") from error
+        raise ConfigError(
+            f"a settings file is not TOML: {error}", hint=f"see {PROJECT_FILE}"
+        ) from error
