@@ -1,7 +1,7 @@
-"""Recordings: size, replay time and the harness's share of a call, for an agent of 40 steps of 4 KB.
+"""Recordings of an agent of 40 steps of 4 KB: size, replay time, the harness's share of a call.
 
-Run it with ``python -m bench.cassettes``; it prints one JSON object. Times are CPU milliseconds, the
-median of several runs; sizes are bytes.
+Run it with ``python -m bench.cassettes``; it prints one JSON object. Times are milliseconds of CPU,
+the median of several runs; sizes are bytes.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from langchain_core.tools import tool
 from agentlab.boundary import Handler, handling, recordable
 from agentlab.recording import cassette
 
-WORDS = (
+WORDS = (  # noqa: SIM905
     "the order pump account customer refund policy reset valve before after should answer "
     "question water pressure amount approval escalate support manual section paragraph number"
 ).split()
@@ -51,7 +51,7 @@ def look_up(topic: str) -> str:
 
 
 def answers(steps: int) -> list[AIMessage]:
-    """The model's answers in an agent run of ``steps`` steps, each with a tool call but the last."""
+    """The answers of a model in a run of ``steps`` steps, each with a tool call but the last."""
     result = []
     for index in range(steps):
         call = {"name": "look_up", "args": {"topic": str(index)}, "id": f"call_{index:024x}"}

@@ -130,7 +130,7 @@ class LineReader:
     def damaged(self, why: str) -> CorruptStore:
         """The error that tells of the line read last."""
         return CorruptStore(
-            f"{self.name}:{self.number}: the recording is damaged: {why}",
+            f"{self.name}:{max(self.number, 1)}: the recording is damaged: {why}",
             hint="restore the file from version control, or record it again",
         )
 

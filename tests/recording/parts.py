@@ -19,6 +19,7 @@ from langchain_core.outputs import ChatGenerationChunk
 from langchain_core.retrievers import BaseRetriever
 from langchain_core.tools import BaseTool, tool
 from langchain_core.utils.function_calling import convert_to_openai_tool
+from pydantic import Field
 
 from agentlab.boundary import recordable
 
@@ -32,7 +33,7 @@ class Fake(GenericFakeChatModel):
     top_k: int | None = None
     timeout: float | None = None
     max_retries: int = 2
-    identity: dict[str, Any] = {}
+    identity: dict[str, Any] = Field(default_factory=dict)
 
     def bind_tools(self, tools: Sequence[Any], **kwargs: Any) -> Any:
         return self.bind(tools=[convert_to_openai_tool(t) for t in tools], **kwargs)
@@ -93,7 +94,10 @@ def check_policy(amount: float) -> str:
 class Manual(BaseRetriever):
     """Finds two sections of a manual."""
 
-    texts: list[str] = ["Hold the reset button for ten seconds.", "The pump weighs four kilograms."]
+    texts: tuple[str, ...] = (
+        "Hold the reset button for ten seconds.",
+        "The pump weighs four kilograms.",
+    )
 
     def _get_relevant_documents(self, query: str, *, run_manager: Any) -> list[Document]:
         return [
