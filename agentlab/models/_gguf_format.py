@@ -39,7 +39,7 @@ def constraint_of(given: Mapping[str, Any]) -> Constraint | None:
     if name == "response_format":
         return _of_response_format(value)
     if name == "choices":
-        return compile_choices(list(value))
+        return compile_choices(value if isinstance(value, str) else list(value))
     if not isinstance(value, str):
         raise GrammarError(f"{name} must be text, not {type(value).__name__}")
     return compile_grammar(value) if name == "grammar" else compile_regex(value)
@@ -62,11 +62,25 @@ def _of_response_format(value: Any) -> Constraint | None:
     )
 
 
+def _json_schema(schema: Any) -> dict[str, Any]:
+    """The JSON schema of a pydantic class, TypedDict, OpenAI tool, or a JSON schema itself."""
+    if isinstance(schema, dict) and not schema.keys() & {"function", "parameters"}:
+        return schema  # one without title or description too
+    if not isinstance(schema, dict | type):
+        raise ConfigError(
+            f"a schema is a pydantic class, a TypedDict or a dict, not {type(schema).__name__}"
+        )
+    try:
+        return convert_to_json_schema(schema)
+    except (TypeError, ValueError, KeyError) as error:
+        raise GrammarError(f"no JSON schema can be made of {schema!r}: {error}") from error
+
+
 def structured(
     model: BaseChatModel, schema: dict[str, Any] | type, *, include_raw: bool
 ) -> Runnable[LanguageModelInput, Any]:
     """``model`` held to ``schema``, then its answer as a value."""
-    json_schema = convert_to_json_schema(schema)
+    json_schema = _json_schema(schema)
     compile_schema(json_schema)
     name = str(json_schema.get("title") or "answer")
     form = {"type": "json_schema", "json_schema": {"name": name, "schema": json_schema}}

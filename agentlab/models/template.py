@@ -13,12 +13,22 @@ letters.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Sequence
-from functools import cached_property
+import re
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
+from functools import cached_property, lru_cache
+from itertools import chain, islice
 from typing import Any, Protocol
 
 from jinja2 import TemplateError
-from langchain_core.messages import AIMessage, BaseMessage, ToolMessage
+from langchain_core.messages import (
+    AIMessage,
+    BaseMessage,
+    ChatMessage,
+    HumanMessage,
+    SystemMessage,
+    ToolMessage,
+)
 
 from agentlab._sandbox import chat_environment, compile_template, render
 from agentlab.errors import ConfigError, ModelError, ModelFileError
@@ -27,7 +37,12 @@ CHATML = (
     "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
     "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 )
-_ROLES = {"system": "system", "human": "user", "ai": "assistant", "tool": "tool"}
+_ROLES: dict[type[BaseMessage], str] = {
+    SystemMessage: "system",
+    HumanMessage: "user",
+    AIMessage: "assistant",
+    ToolMessage: "tool",
+}
 _SENTINEL = "zqxSENTINELxqz"
 
 Turn = dict[str, Any]  # {"role": …, "content": …}
@@ -62,14 +77,21 @@ class ChatTemplate:
         self.vocabulary = vocabulary
         self._name = name
         self._knows_tools = "tool" in source
+        another = "give another one: chat_template='chatml', or jinja2 text"
         try:
             self._template = compile_template(chat_environment(), source)
-            self._apply([{"role": "user", "content": _SENTINEL}])
+            shown = self._apply([{"role": "user", "content": _SENTINEL}])
         except TemplateError as error:
             raise ModelFileError(
-                f"the chat template of {name} does not work: {error}",
-                hint="give another one: chat_template='chatml', or jinja2 text",
+                f"the chat template of {name} does not work: {error}", hint=another
             ) from error
+        if _SENTINEL not in shown:
+            raise ModelFileError(
+                f"the chat template of {name} leaves out what the user says", hint=another
+            )
+
+    def __deepcopy__(self, _memo: object) -> ChatTemplate:
+        return self  # it does not change, and its vocabulary cannot be copied
 
     # -- what the template can do ------------------------------------------------------------
 
@@ -129,21 +151,28 @@ class ChatTemplate:
 
     def _parts(self, messages: Sequence[BaseMessage]) -> list[tuple[str, bool]]:
         """The text in parts; of each, whether control tokens in it mean something."""
-        turns = self._fitted([_turn(message) for message in messages])
-        marks = _Marks(turns, self.vocabulary)
+        turns = [_turn(message) for message in messages]
         try:
-            return marks.split(self._apply(marks.turns))
+            return self._marked(self._fitted(turns, tools=self.has_tool_role))
         except TemplateError as error:
+            with suppress(TemplateError):
+                if self.has_tool_role and any("tool_calls" in turn for turn in turns):
+                    # It knows tools, but not calls like these (two at once, say).
+                    return self._marked(self._fitted(turns, tools=False))
             raise ModelError(
                 f"the chat template of {self._name} refuses these messages: {error}",
                 hint="look at the order of their roles",
             ) from error
 
-    def _fitted(self, turns: list[Turn]) -> list[Turn]:
-        """``turns`` as this template can show them."""
+    def _marked(self, turns: list[Turn]) -> list[tuple[str, bool]]:
+        marks = _Marks(turns, self.vocabulary)
+        return marks.split(self._apply(marks.turns))
+
+    def _fitted(self, turns: list[Turn], *, tools: bool) -> list[Turn]:
+        """``turns`` as this template can show them; tool calls as such, or as text."""
         if not turns:
             raise ConfigError("there is no message to answer", hint="give at least a user message")
-        if not self.has_tool_role:
+        if not tools:
             turns = [_told(turn) for turn in turns]
         if any(turn["role"] == "system" for turn in turns[1:]) and not self.has_later_system:
             turns = _system_first(turns)
@@ -154,6 +183,9 @@ class ChatTemplate:
             turns[0] = _joined(head, turns[0], role="user")
         if self.must_alternate:
             turns = _merged(turns)
+            first = 1 if turns[0]["role"] == "system" else 0
+            if turns[first:] and turns[first]["role"] == "assistant":
+                turns.insert(first, {"role": "user", "content": ""})
         return turns
 
     def _apply(self, turns: list[Turn]) -> str:
@@ -161,6 +193,8 @@ class ChatTemplate:
             self._template,
             {
                 "messages": turns,
+                "tools": None,
+                "documents": None,
                 "add_generation_prompt": True,
                 "bos_token": self.vocabulary.bos,
                 "eos_token": self.vocabulary.eos,
@@ -172,23 +206,27 @@ class _Marks:
     """Control tokens in messages, replaced by marks while the template works on them."""
 
     def __init__(self, turns: list[Turn], vocabulary: Vocabulary) -> None:
-        everything = "\0".join(str(turn["content"]) for turn in turns)
-        self._open, self._close = _unused(everything, 2)
+        self._open, self._close = _unused(json.dumps(turns, ensure_ascii=False, default=str), 2)
         self._texts: list[str] = []
         # What the assistant wrote may hold added tokens (`<think>`) that templates look for.
-        own = sorted(vocabulary.control_tokens, key=len, reverse=True)
-        foreign = sorted(vocabulary.added_tokens, key=len, reverse=True)
-        self.turns = [
-            {**t, "content": self._mark(t["content"], own if t["role"] == "assistant" else foreign)}
-            for t in turns
+        own = _any_of(frozenset(vocabulary.control_tokens))
+        foreign = _any_of(frozenset(vocabulary.added_tokens))
+        self.turns: list[Turn] = [
+            self._mark(turn, own if turn["role"] == "assistant" else foreign) for turn in turns
         ]
 
-    def _mark(self, content: str, tokens: Sequence[str]) -> str:
-        for token in tokens:
-            if token in content:
-                content = content.replace(token, f"{self._open}{len(self._texts)}{self._close}")
-                self._texts.append(token)
-        return content
+    def _mark(self, value: Any, tokens: re.Pattern[str]) -> Any:
+        if isinstance(value, str):
+            return tokens.sub(self._replace, value)
+        if isinstance(value, Mapping):
+            return {self._mark(k, tokens): self._mark(v, tokens) for k, v in value.items()}
+        if isinstance(value, list | tuple):
+            return [self._mark(item, tokens) for item in value]
+        return value
+
+    def _replace(self, found: re.Match[str]) -> str:
+        self._texts.append(found[0])
+        return f"{self._open}{len(self._texts) - 1}{self._close}"
 
     def split(self, rendered: str) -> list[tuple[str, bool]]:
         head, *rest = rendered.split(self._open)
@@ -199,31 +237,48 @@ class _Marks:
         return [part for part in parts if part[0]]
 
 
+@lru_cache(maxsize=32)
+def _any_of(texts: frozenset[str]) -> re.Pattern[str]:
+    longest_first = sorted(texts, key=lambda text: (-len(text), text))
+    return re.compile("|".join(map(re.escape, longest_first)) or r"(?!)")
+
+
 def _unused(text: str, count: int) -> list[str]:
     """Private-use characters that do not occur in ``text``."""
     used = set(text)
-    free = (chr(code) for code in range(0xE000, 0xF900) if chr(code) not in used)
-    return [next(free) for _ in range(count)]
+    codes = chain(range(0xE000, 0xF900), range(0xF0000, 0xFFFFE), range(0x100000, 0x10FFFE))
+    free = (character for code in codes if (character := chr(code)) not in used)
+    return list(islice(free, count))
 
 
 def _turn(message: BaseMessage) -> Turn:
-    role = _ROLES.get(message.type)
+    # By class: the `type` of a streamed chunk is another word.
+    role = next((name for kind, name in _ROLES.items() if isinstance(message, kind)), None)
+    if isinstance(message, ChatMessage):
+        role = message.role
     if role is None:
-        role = getattr(message, "role", None) or "user"
+        raise ConfigError(f"a local model cannot read a {type(message).__name__}")
     turn: Turn = {"role": role, "content": _text(message)}
     if isinstance(message, AIMessage) and message.tool_calls:
         turn["tool_calls"] = [
-            {"type": "function", "function": {"name": c["name"], "arguments": c["args"]}}
-            for c in message.tool_calls
+            {
+                "type": "function",
+                "id": call["id"] or "",
+                "function": {"name": call["name"], "arguments": call["args"]},
+            }
+            for call in message.tool_calls
         ]
     if isinstance(message, ToolMessage):
         turn["name"] = message.name or "tool"
+        turn["tool_call_id"] = message.tool_call_id
     return turn
 
 
 def _text(message: BaseMessage) -> str:
     if isinstance(message.content, str):
         return message.content
+    if message.content is None:  # as other clients write a message that only calls tools
+        return ""
     for block in message.content or []:
         kind = "text" if isinstance(block, str) else block.get("type", "text")
         if kind not in ("text", "reasoning", "thinking", "tool_call", "tool_use"):
