@@ -117,7 +117,7 @@ class ContextOverflow(ModelError):
 
 
 class ProviderError(ModelError):
-    """A hosted API answered with an error. ``status`` is the HTTP status, None without an answer."""
+    """A hosted API answered with an error. ``status`` is the HTTP status, None without one."""
 
     def __init__(self, message: str, *, status: int | None = None, hint: str = "") -> None:
         super().__init__(message, hint=hint)
