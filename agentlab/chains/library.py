@@ -5,18 +5,21 @@ from __future__ import annotations
 from typing import Annotated
 
 from langchain_core.language_models import BaseChatModel
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from agentlab.chains.chain import Chain
 from agentlab.chains.in_order import sequential
 from agentlab.prompts import load_prompt
 
-# A grammar is made of the schema, so its bounds are what ends a small model's answer.
+# A grammar is made of the schema: its bounds, and no other keys, are what ends a small model's
+# answer.
 Trait = Annotated[str, Field(max_length=40)]
 
 
 class Character(BaseModel):
     """What a text tells of a character."""
+
+    model_config = ConfigDict(extra="forbid")
 
     name: str = Field(description="the character's name", max_length=60)
     age: int | None = Field(description="age in years, where the text tells", ge=0, le=999)

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 from langchain_core.language_models import BaseChatModel
 from langchain_core.runnables import Runnable
 
-from agentlab.chains.steps import needs
 from agentlab.errors import AgentLabError, ChainError
 
 if TYPE_CHECKING:
@@ -89,17 +88,9 @@ def load_chain(
 
 
 def _model(model: BaseChatModel | str | None, params: Mapping[str, Any]) -> BaseChatModel:
-    if isinstance(model, BaseChatModel):
-        if params:
-            raise ChainError(
-                f"{next(iter(params))!r} can't be set on a model that is loaded already",
-                hint="give it to load_model",
-            )
-        return model
-    from agentlab.config import settings
     from agentlab.models import load_model
 
-    return load_model(model or settings().model, **params)
+    return load_model(model, **params)
 
 
 def _imported(name: str) -> Any:
@@ -154,8 +145,3 @@ def _runnable(made: Any, name: str) -> Runnable[Any, Any]:
     if not isinstance(made, Runnable):
         raise ChainError(f"{name} made a {type(made).__name__}, not a chain")
     return made
-
-
-def variables_of(runnable: Runnable[Any, Any]) -> list[str]:
-    """What ``runnable``'s input has to have, as far as its prompts tell."""
-    return needs(runnable)

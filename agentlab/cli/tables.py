@@ -24,5 +24,5 @@ def write_table(console: Console, head: Sequence[str], rows: Sequence[Sequence[s
         table.add_column(Text(name), overflow="fold")
     for row in rows:
         table.add_row(*(Text(visible(cell)) for cell in row))
-    styles = "auto" if shows_styles(console.out) else None
-    RichConsole(file=console.out, color_system=styles).print(table)
+    plain = not shows_styles(console.out)
+    RichConsole(file=console.out, color_system=None if plain else "auto").print(table)
