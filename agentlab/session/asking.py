@@ -189,10 +189,10 @@ class Session(Conversation):
         """:meth:`events`, asynchronously."""
         with self._writing():
             answering, given = self._prepare(self._ask(text, self._tree.head))
-            for warning in self._memory.warnings():
-                yield Warned(warning)
             items = Steering().aiterate(lambda: self._target.astream(given))
             try:
+                for warning in self._memory.warnings():
+                    yield Warned(warning)
                 async with aclosing(items):
                     async for item in items:
                         for event in answering.take(item):
@@ -243,10 +243,10 @@ class Session(Conversation):
     def _run(self, ask: Callable[[], Node]) -> Generator[Event]:
         with self._writing():
             answering, given = self._prepare(ask())
-            for warning in self._memory.warnings():
-                yield Warned(warning)
             items = Steering().iterate(lambda: self._target.stream(given))
             try:
+                for warning in self._memory.warnings():
+                    yield Warned(warning)
                 with closing(items):
                     for item in items:
                         yield from answering.take(item)

@@ -47,14 +47,14 @@ class Collector:
             case AIMessageChunk():
                 self._chunk = item if self._chunk is None else self._chunk + item
                 if item.text:
-                    yield Token(item.text)
+                    yield Token(str(item.text))
             case str():
                 self._text += item
                 if item:
                     yield Token(item)
             case BaseMessage():
-                self._whole = [item]
-                yield Token(item.text)
+                self._whole = [item if isinstance(item, AIMessage) else AIMessage(item.text)]
+                yield Token(str(item.text))
             case Mapping():
                 for key in ANSWER_KEYS:
                     if key in item:
@@ -81,6 +81,8 @@ class Collector:
                 f"the chain's result has no answer, only {keys}",
                 hint=f"name the step that answers one of {', '.join(ANSWER_KEYS)}",
             )
+        if not isinstance(messages[-1], AIMessage):  # a tool that answers the user itself
+            messages = [*messages, AIMessage(messages[-1].text)]
         return messages
 
     def messages(self) -> list[BaseMessage]:

@@ -286,6 +286,16 @@ def test_agents(store: Store) -> None:
         assert session.history[-1].text == "It is 42."
 
 
+def test_a_tool_that_answers_itself() -> None:
+    call = AIMessage("", tool_calls=[{"name": "search", "args": {}, "id": "c1"}])
+    result = ToolMessage("42", tool_call_id="c1")
+    graph = RunnableLambda(lambda given: {"messages": [HumanMessage("q"), call, result]})
+    chat = Session(graph)
+    assert chat.send("q").text == "42"
+    assert [type(m) for m in chat.shown] == [HumanMessage, AIMessage, ToolMessage, AIMessage]
+    assert Session(RunnableLambda(lambda _: HumanMessage("odd"))).send("q").text == "odd"
+
+
 def test_targets_that_are_none() -> None:
     with pytest.raises(ConfigError, match="not to str"):
         Session("smollm2")
