@@ -74,6 +74,14 @@ def check_sha256(
         )
 
 
+def stamp_of(path: Path) -> tuple[int, ...]:
+    """Numbers that change when the file does; empty where there is no file."""
+    try:
+        return tuple(_identity(path.stat()).values())
+    except OSError:
+        return ()
+
+
 def _identity(stat: os.stat_result) -> dict[str, int]:
     return {
         "size": stat.st_size,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import aclosing, closing
 from pathlib import Path
@@ -35,10 +36,22 @@ from agentlab.models._gguf_parameters import (
 )
 from agentlab.models._gguf_reply import chunk_of, message_of
 from agentlab.models._parameters import check_parameters
-from agentlab.models.checksums import sha256_of
+from agentlab.models.checksums import sha256_of, stamp_of
 from agentlab.models.files import check_gguf
 from agentlab.models.template import CHATML, ChatTemplate
 from agentlab.offline import is_offline, raise_if_offline
+
+
+# LangChain asks for a model's identity at every call: the file is read once, not each time.
+@functools.lru_cache(maxsize=64)
+def _own_template(path: Path, _stamp: tuple[int, ...]) -> str | None:
+    source = check_gguf(path).metadata.get("tokenizer.chat_template")
+    return source if isinstance(source, str) else None
+
+
+@functools.lru_cache(maxsize=64)
+def _sum(path: Path, _stamp: tuple[int, ...]) -> str:
+    return sha256_of(path)
 
 
 class GGUFChatModel(CallParameters, BaseChatModel):
@@ -99,7 +112,7 @@ class GGUFChatModel(CallParameters, BaseChatModel):
         template = self._template_source() or ""
         return {
             "name": self.model_name,
-            "sha256": sha256_of(self.path),
+            "sha256": _sum(self.path, stamp_of(self.path)),
             "chat_template": hashlib.sha256(template.encode()).hexdigest(),
         }
 
@@ -163,8 +176,7 @@ class GGUFChatModel(CallParameters, BaseChatModel):
             return CHATML
         if self.chat_template is not None:
             return self.chat_template
-        source = check_gguf(self.path).metadata.get("tokenizer.chat_template")
-        return source if isinstance(source, str) else None
+        return _own_template(self.path, stamp_of(self.path))
 
     def render(self, messages: Sequence[BaseMessage]) -> str:
         """Exactly the text that the model reads for ``messages``."""
