@@ -13,6 +13,7 @@ different. See docs/recording.md.
 from agentlab.recording.drift import Change, Drift, Likelihood
 from agentlab.recording.files import load, save
 from agentlab.recording.freeze import Freeze
+from agentlab.recording.likelihood import model_likelihood
 from agentlab.recording.playback import Outcome
 from agentlab.recording.secrets import Scrubber
 from agentlab.recording.steps import Recording, Request, Step
@@ -34,5 +35,6 @@ __all__ = [
     "cassette",
     "default_mode",
     "load",
+    "model_likelihood",
     "save",
 ]

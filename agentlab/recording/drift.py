@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from agentlab.recording.words import Piece, marked
@@ -54,12 +53,11 @@ class Likelihood:
     """How likely a recorded answer is under today's request.
 
     ``agree`` is the share of its tokens that are the model's first choice, ``mean`` the mean
-    log-probability of a token, ``first`` the first token that another would have replaced.
+    log-probability of a token.
     """
 
     agree: float
     mean: float
-    first: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +76,6 @@ class Drift:
     stale: int = 0
     recorded: str = ""
     likelihood: Likelihood | None = None
-    request: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def what(self) -> What:
@@ -110,7 +107,6 @@ class Drift:
             result["likelihood"] = {
                 "agree": likelihood.agree,
                 "mean": likelihood.mean,
-                "first": likelihood.first,
             }
         return result
 
@@ -129,8 +125,5 @@ class Drift:
 
 
 def _said(likelihood: Likelihood) -> str:
-    numbers = f"agree {likelihood.agree:.2f}, mean {likelihood.mean:.2f}"
-    if likelihood.first is None:
-        return f"{numbers}: same answer expected"
-    old, new = likelihood.first
-    return f"{numbers}: {old!r} becomes {new!r}"
+    same = "the same answer is expected" if likelihood.agree == 1 else "another answer is expected"
+    return f"agree {likelihood.agree:.2f}, mean {likelihood.mean:.2f}: {same}"

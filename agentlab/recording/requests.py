@@ -42,6 +42,8 @@ class Reader:
         self.scrubber = scrubber
         self.normaliser = Normaliser(scrubber)
         self._tools: dict[str, list[Any]] = {}
+        # By address; the target is kept too, so that its address is not used again.
+        self._identities: dict[int, tuple[Any, dict[str, Any]]] = {}
 
     def read(self, call: Call) -> tuple[Request, CallIds]:
         """The request of ``call``, and the numbers of the tool calls in it."""
@@ -49,8 +51,15 @@ class Reader:
         if call.kind == "model":
             return self._model(call, ids), ids
         parts: dict[str, Any] = self.scrubber.value(_PARTS[call.kind](call))
-        identity = _identity(call.target) if call.kind != "tool" else {}
-        return Request.of(call.kind, _name(call), (), parts, identity), ids
+        identity = self._identity(call.target) if call.kind != "tool" else {}
+        return Request.of(call.kind, _name(call, identity), (), parts, identity), ids
+
+    def _identity(self, target: Any) -> dict[str, Any]:
+        """Looked at once a run: for a local model it is the hash of a large file."""
+        kept = self._identities.get(id(target))
+        if kept is None:
+            kept = self._identities[id(target)] = (target, _identity(target))
+        return kept[1]
 
     def _model(self, call: Call, ids: CallIds) -> Request:
         arguments = call.arguments
@@ -70,8 +79,9 @@ class Reader:
         sampler = {k: v for k in _SAMPLER if (v := _field(call.target, k)) is not None}
         sampler.update(given)
         if sampler:
-            parts["sampler"] = self.scrubber.value(plain(sampler))
-        return Request.of("model", _name(call), messages, parts, _identity(call.target))
+            parts["sampler"] = self.scrubber.value(_numbers(plain(sampler)))
+        identity = self._identity(call.target)
+        return Request.of("model", _name(call, identity), messages, parts, identity)
 
     def _schemas(self, tools: Any) -> list[Any]:
         if not tools:
@@ -84,6 +94,13 @@ class Reader:
         if kept is None:
             kept = self._tools[written] = [self.scrubber.value(_schema(tool)) for tool in tools]
         return list(kept)
+
+
+def _numbers(settings: dict[str, Any]) -> dict[str, Any]:
+    """A temperature of 0 is one of 0.0."""
+    return {
+        k: int(v) if isinstance(v, float) and v.is_integer() else v for k, v in settings.items()
+    }
 
 
 def _schema(tool: Any) -> Any:
@@ -111,16 +128,15 @@ def _field(target: Any, name: str) -> Any:
     return None if value in ({}, []) or callable(value) else value
 
 
-def _name(call: Call) -> str:
+def _name(call: Call, identity: Mapping[str, Any]) -> str:
     if call.kind == "clock":
         return call.method
     target = call.target
     if call.kind in ("tool", "retrieve"):
         named = getattr(target, "name", None)
         return str(named) if named else type(target).__name__
-    known = _attribute(target, "identity")
-    if isinstance(known, Mapping) and known.get("name"):
-        return str(known["name"])
+    if identity.get("name"):
+        return str(identity["name"])
     for field in _NAMES:
         value = _attribute(target, field)
         if isinstance(value, str) and value:

@@ -29,7 +29,7 @@ class Fake(GenericFakeChatModel):
 
     model_name: str = "fake-1"
     temperature: float = 0.0
-    seed: int | None = 7
+    seed: float | None = 7
     top_k: int | None = None
     timeout: float | None = None
     max_retries: int = 2

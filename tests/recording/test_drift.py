@@ -137,6 +137,7 @@ class Noise:
             "tags": [str(rng.random())],
             "metadata": {"run": rng.random()},
             "name": f"model-{rng.random()}",
+            "seed": rng.choice([7, 7.0]),
             "verbose": rng.random() < 0.1,
             "identity": rng.choice(
                 [{"sha256": "aa", "template": "t1"}, {"template": "t1"}, {},

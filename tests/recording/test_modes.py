@@ -210,7 +210,7 @@ def test_likelihood_is_asked_for_the_divergent_step(path: Path) -> None:
         asked.append((call.arguments["messages"][0].content, message.tool_calls[0]["name"]))
         return Likelihood(agree=1.0, mean=-0.31)
 
-    with pytest.raises(Diverged, match="agree 1.00, mean -0.31: same answer expected"):
+    with pytest.raises(Diverged, match="agree 1.00, mean -0.31: the same answer is expected"):
         with cassette(path, mode="none", likelihood=likelihood):
             support(model(), system=SYSTEM + " Always.")
     assert asked == [(SYSTEM + " Always.", "look_up")]

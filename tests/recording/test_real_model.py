@@ -1,0 +1,64 @@
+"""Recordings of the model in the box."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import HumanMessage, SystemMessage
+
+from agentlab.errors import Diverged
+from agentlab.models import load_model
+from agentlab.recording import cassette, load, model_likelihood
+
+pytestmark = pytest.mark.model
+
+FIELDS: dict[str, Any] = {"temperature": 0, "seed": 7, "max_tokens": 8}
+
+
+def ask(chat: BaseChatModel, system: str = "Answer in one word.") -> Any:
+    return chat.invoke([SystemMessage(system), HumanMessage("What is the capital of France?")])
+
+
+def test_record_replay_verify_and_drift(smollm2: BaseChatModel, tmp_path: Path) -> None:
+    path = tmp_path / "f.jsonl"
+    chat = smollm2.model_copy(update=FIELDS)
+    with cassette(path, mode="all"):
+        first = ask(chat)
+        chunks = [c.content for c in chat.stream("Say hello.")]
+    step = load(path).steps[0]
+    assert step.target == "smollm2"
+    assert {"sha256", "chat_template", "provider"} <= set(step.request.identity)
+    assert step.request.parts["sampler"]["temperature"] == 0
+
+    with cassette(path, mode="none"):
+        fresh = load_model("smollm2", **FIELDS)
+        again = ask(fresh)
+        assert [c.content for c in fresh.stream("Say hello.")] == chunks
+    assert again.model_dump(exclude={"id"}) == first.model_dump(exclude={"id"})
+
+    with cassette(path, mode="verify") as tape:
+        ask(chat)
+        list(chat.stream("Say hello."))
+    assert tape.mismatches == []
+
+    with pytest.raises(Diverged) as caught:
+        with cassette(path, mode="none", likelihood=model_likelihood):
+            ask(chat, "Answer in a word.")
+    drift: Any = caught.value.drift
+    assert (drift.step, drift.what) == (1, "prompt edited")
+    assert 0 <= drift.likelihood.agree <= 1
+    assert drift.likelihood.mean < 0
+
+
+def test_other_settings_are_another_request(smollm2: BaseChatModel, tmp_path: Path) -> None:
+    path = tmp_path / "f.jsonl"
+    with cassette(path, mode="all"):
+        ask(smollm2.model_copy(update=FIELDS))
+    with pytest.raises(Diverged) as caught, cassette(path, mode="none"):
+        ask(smollm2.model_copy(update={**FIELDS, "seed": 8}))
+    assert caught.value.drift.changes[0].where == "seed"  # type: ignore[attr-defined]
+    with cassette(path, mode="none"):
+        ask(smollm2.model_copy(update={**FIELDS, "n_threads": 1, "n_batch": 64}))
