@@ -70,7 +70,7 @@ def raise_if_offline(what: str) -> None:
 def _watch(event: str, arguments: tuple[Any, ...]) -> None:
     if _depth == 0:
         return
-    if event == "socket.getaddrinfo":
+    if event in ("socket.getaddrinfo", "socket.gethostbyname"):
         raise_if_offline(f"look up the host {arguments[0]!r}")
     elif event in ("socket.connect", "socket.sendto") and isinstance(arguments[1], tuple):
         host, port = arguments[1][:2]

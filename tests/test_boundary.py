@@ -87,7 +87,8 @@ def test_a_model_crosses_once_however_it_is_called(log: Log) -> None:
 async def test_a_model_crosses_once_in_async(log: Log) -> None:
     model = fake()
     await model.ainvoke("x")
-    assert next(c.content async for c in model.astream("x")) == "one"
+    chunks = [c.content async for c in model.astream("x")]
+    assert chunks[0] == "one"
     await model.abatch(["a", "b"])
     assert log.seen[:2] == [("acall", "model", "_agenerate"), ("astream", "model", "_astream")]
     assert log.seen[2:] == [("acall", "model", "_agenerate")] * 2

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from typing import Any
 
 from agentlab.boundary import Call
@@ -73,10 +73,14 @@ class Reader:
         tools = [tool for name in _TOOLS for tool in self._schemas(given.pop(name, None))]
         if tools:
             parts["tools"] = tools
-        shape = {k: v for k in _FORMAT if (v := given.pop(k, _field(call.target, k))) is not None}
+        kind: Any = type(call.target)
+        own = _own(kind)
+        formats = {*own[1], *(given.keys() & set(_FORMAT))}
+        shape = {k: given.pop(k, None) or _field(call.target, k) for k in sorted(formats)}
+        shape = {k: v for k, v in shape.items() if v is not None}
         if shape:
             parts["format"] = self.scrubber.value(plain(shape))
-        sampler = {k: v for k in _SAMPLER if (v := _field(call.target, k)) is not None}
+        sampler = {k: v for k in own[0] if (v := _field(call.target, k)) is not None}
         sampler.update(given)
         if sampler:
             parts["sampler"] = self.scrubber.value(_numbers(plain(sampler)))
@@ -114,17 +118,22 @@ def _schema(tool: Any) -> Any:
         return plain(tool)
 
 
-def _attribute(target: Any, name: str) -> Any:
-    """``getattr`` that is quick where a pydantic model has no such attribute."""
-    kind = type(target)
+def _has(kind: Any, name: str) -> bool:
+    """Whether objects of ``kind`` may have the attribute: a pydantic model is slow to say no."""
     fields = getattr(kind, "model_fields", None)
-    if fields is not None and name not in fields and not hasattr(kind, name):
-        return None
-    return getattr(target, name, None)
+    return fields is None or name in fields or hasattr(kind, name)
+
+
+@functools.lru_cache(maxsize=256)
+def _own(kind: Hashable) -> tuple[tuple[str, ...], ...]:
+    """Which names of settings, formats and the model's name objects of class ``kind`` may have."""
+    return tuple(
+        tuple(name for name in names if _has(kind, name)) for names in (_SAMPLER, _FORMAT, _NAMES)
+    )
 
 
 def _field(target: Any, name: str) -> Any:
-    value = _attribute(target, name)
+    value = getattr(target, name, None)
     return None if value in ({}, []) or callable(value) else value
 
 
@@ -137,17 +146,18 @@ def _name(call: Call, identity: Mapping[str, Any]) -> str:
         return str(named) if named else type(target).__name__
     if identity.get("name"):
         return str(identity["name"])
-    for field in _NAMES:
-        value = _attribute(target, field)
+    kind: Any = type(target)
+    for field in _own(kind)[2]:
+        value = getattr(target, field, None)
         if isinstance(value, str) and value:
             return value.replace("\\", "/").rsplit("/", 1)[-1] if field == "model_path" else value
     return str(getattr(target, "_llm_type", type(target).__name__))
 
 
 def _identity(target: Any) -> dict[str, Any]:
-    known = _attribute(target, "identity")
+    known = getattr(target, "identity", None)
     result = dict(plain(known)) if isinstance(known, Mapping) else {}
-    provider = _attribute(target, "_llm_type")
+    provider = getattr(target, "_llm_type", None)
     if isinstance(provider, str):
         result.setdefault("provider", provider)
     return {k: v for k, v in result.items() if v is not None}
@@ -173,7 +183,10 @@ def _injected(schema: type) -> frozenset[str]:
 
 
 def _retrieve_parts(call: Call) -> dict[str, Any]:
-    options = {k: v for k in _RETRIEVER if (v := _field(call.target, k)) is not None}
+    kind = type(call.target)
+    options = {
+        k: v for k in _RETRIEVER if _has(kind, k) and (v := _field(call.target, k)) is not None
+    }
     parts = {k: plain(v) for k, v in call.arguments.items()}
     return parts | ({"options": plain(options)} if options else {})
 

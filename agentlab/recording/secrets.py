@@ -140,7 +140,7 @@ class Scrubber:
             clean = _replaced(text, spans) if spans else text
             if len(self._clean) >= _MOST:
                 self._clean.clear()
-            self._clean[text] = clean
+            self._clean[text] = self._clean[clean] = clean
         return clean
 
     def pieces(self, pieces: list[str]) -> list[str]:
@@ -214,14 +214,17 @@ class Scrubber:
         """The rules whose secrets a JSON value still holds, ones found elsewhere included."""
         found: set[str] = set()
         for text in _texts(value):
-            found.update(name for _, _, name in self.find(text))
+            if len(text) < 8:
+                continue
+            if self._clean.get(text) is not text:  # else it came out of the scrubber like this
+                found.update(name for _, _, name in self.find(text))
             found.update(self.known_in(text))
         return sorted(found)
 
     def known_in(self, text: str) -> list[str]:
         """The rules of those secrets in ``text`` that are known by value."""
-        known = {**self._seen, **self._exact}
-        return sorted({name for secret, name in known.items() if secret in text})
+        known = (self._seen, self._exact)
+        return sorted({n for secrets in known for secret, n in secrets.items() if secret in text})
 
 
 def _compiled(pattern: str) -> re.Pattern[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _socket
 import socket
 import threading
 from pathlib import Path
@@ -25,7 +26,7 @@ def test_connections_are_refused_and_allowed_again(server: socket.socket) -> Non
         with pytest.raises(Offline, match=f"may not connect to 127.0.0.1:{address[1]}"):
             socket.socket().connect(address)
         with pytest.raises(Offline, match="may not look up the host 'example.com'"):
-            socket.getaddrinfo("example.com", 443)
+            _socket.getaddrinfo("example.com", 443)  # the tests have a guard of their own above it
         with socket.socket(type=socket.SOCK_DGRAM) as udp, pytest.raises(Offline):
             udp.sendto(b"x", address)
     socket.create_connection(address).close()
