@@ -64,12 +64,16 @@ class Threads:
 
 
 def idle_cores() -> int:
-    """How many cores nobody but this thread runs on now; all where the system does not tell."""
+    """How many usable cores nobody but this thread runs on; all where the system does not tell.
+
+    The system counts what runs on all its cores, so a process held to a few of them is told more
+    than there is at worst: measuring puts that right.
+    """
     try:
         running = int(_LOAD.read_text().split()[3].split("/")[0])
     except (OSError, ValueError, IndexError):
         return usable_cores()
-    return usable_cores() - max(running - 1, 0)
+    return min(usable_cores(), (os.cpu_count() or 1) - max(running - 1, 0))
 
 
 def usable_cores() -> int:
