@@ -280,14 +280,14 @@ class Tape(Handler):
         self.fatal = Diverged(
             f"the run is not the recorded one: {drift.what} at {drift}",
             drift=drift,
-            hint="accept it by recording from there (--record new), or undo the change",
+            hint="record from there (mode 'new', --record new), or undo the change",
         )
         raise self.fatal
 
     def _refuse(self, call: Call) -> None:
         self.fatal = EffectRefused(
             f"the tool {call.target.name!r} has side effects and would run again",
-            hint="allow it (--allow-effects), or record everything (--record all)",
+            hint="allow it (allow_effects=True), or record everything (mode 'all', --record all)",
         )
         raise self.fatal
 
