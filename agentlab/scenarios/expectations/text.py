@@ -92,7 +92,7 @@ class Contains(Check[Any]):
             return []
         if not context.explain:
             return [Failure(str(self.place), "", "")]
-        message, diff = ""
+        message = ""
         diff: Pieces = ()
         if not isinstance(subject, str | list):
             message = f"{kind_of(subject)} is no text"
