@@ -209,11 +209,14 @@ _PARTS = {
 
 
 def has_effects(call: Call) -> bool:
-    """Whether ``call`` is of a tool that says it changes the world."""
+    """Whether ``call`` is of a tool that may change the world.
+
+    Its metadata says (``{"side_effects": False}``), or its policy; of a tool that says nothing,
+    nobody knows, so it counts as one that does.
+    """
     if call.kind != "tool":
         return False
     metadata = getattr(call.target, "metadata", None) or {}
-    policy = getattr(call.target, "policy", None) or metadata.get("policy")
-    if isinstance(policy, dict):
-        return bool(policy.get("side_effects"))
-    return bool(metadata.get("side_effects") or getattr(policy, "side_effects", False))
+    if "side_effects" in metadata:
+        return bool(metadata["side_effects"])
+    return bool(getattr(getattr(call.target, "policy", None), "side_effects", True))

@@ -79,6 +79,9 @@ def asks(name: str, args: dict[str, Any], id: str, text: str = "") -> AIMessage:
     )
 
 
+HARMLESS = {"side_effects": False}
+
+
 @tool
 def look_up(order: str) -> str:
     """Look up an order."""
@@ -89,6 +92,10 @@ def look_up(order: str) -> str:
 def check_policy(amount: float) -> str:
     """Check the refund policy."""
     return f"${amount:.0f} needs approval."
+
+
+look_up.metadata = HARMLESS
+check_policy.metadata = HARMLESS
 
 
 class Manual(BaseRetriever):

@@ -13,11 +13,12 @@ from langchain_core.tools import tool
 from agentlab.boundary import recordable
 from agentlab.errors import ConfigError, Diverged, EffectRefused
 from agentlab.recording import cassette, default_mode, load
+from agentlab.tools.guarded import guard
+from agentlab.tools.policy import ToolPolicy
 from tests.recording.parts import (
     SYSTEM,
     Manual,
     asks,
-    look_up,
     model,
     support,
     support_answers,
@@ -189,6 +190,24 @@ def test_effects_run_in_new_only_where_allowed(effects: Path) -> None:
     assert ran == ["1", "1"]
 
 
+def test_a_tool_that_says_nothing_counts_as_having_effects(effects: Path) -> None:
+    refund.metadata = None
+    with pytest.raises(EffectRefused), cassette(effects, mode="new"):
+        use_refund(model("b"), "y")
+    with cassette(effects, mode="verify"):
+        use_refund(model("a"), "x")
+    assert ran == ["1"]
+
+
+def test_a_tool_policy_is_heard(effects: Path) -> None:
+    quiet = guard(refund.model_copy(update={"metadata": None}), ToolPolicy())
+    with cassette(effects, mode="new") as tape:
+        model("b").invoke("y")
+        quiet.invoke({"order": "1"})
+    assert tape.live_calls == 2
+    assert ran == ["1", "1"]
+
+
 @pytest.mark.parametrize("error", [RuntimeError("a bug"), KeyboardInterrupt(), SystemExit(3)])
 def test_a_run_that_fails_on_its_own_leaves_the_old_recording(
     path: Path, error: BaseException
@@ -217,7 +236,6 @@ def test_likelihood_is_asked_for_the_divergent_step(path: Path) -> None:
 
 
 def test_tools_without_effects_run_in_new(path: Path) -> None:
-    assert not look_up.metadata
     with cassette(path, mode="new") as tape:
         support(model(*support_answers()), system="Be kind.")
     assert tape.live_calls == 5
