@@ -110,7 +110,7 @@ def _extras() -> Iterator[Check]:
         if installed:
             yield Check("extras", extra, "ok", f"{package} {installed}")
         else:
-            install = f"uv sync --extra {extra}, or pip install '{DISTRIBUTION}[{extra}]'"
+            install = f"uv sync --extra {extra} in the project, or pip install {package}"
             yield Check("extras", extra, "absent", f"{package} is not installed", install)
 
 

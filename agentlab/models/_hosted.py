@@ -221,7 +221,7 @@ def missing_extra(extra: str, package: str) -> MissingExtra:
     """The error for a provider whose libraries are not installed."""
     return MissingExtra(
         f"{extra}: models need the package {package}, which is not installed",
-        hint=f"pip install 'agentlab-local[{extra}]', or uv sync --extra {extra}",
+        hint=f"uv sync --extra {extra} in the project, or pip install {package}",
     )
 
 

@@ -135,7 +135,7 @@ def _version(connection: sqlite3.Connection, path: Path) -> int:
     if version > VERSION:
         raise StoreError(
             f"the store {path} has version {version}, and this AgentLab reads up to {VERSION}",
-            hint="upgrade AgentLab: pip install -U agentlab-local",
+            hint="use a newer AgentLab",
         )
     return version
 

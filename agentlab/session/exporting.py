@@ -177,7 +177,7 @@ def _parsed(text: str) -> dict[str, Any]:
     if data.get("agentlab_session") != 1:
         raise ConfigError(
             f"this session is of format {data.get('agentlab_session')!r}, and 1 can be read",
-            hint="upgrade AgentLab: pip install -U agentlab-local",
+            hint="use a newer AgentLab",
         )
     return data
 

@@ -134,7 +134,7 @@ def test_without_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delitem(sys.modules, name)
     with pytest.raises(errors.MissingExtra, match="langchain-cohere") as caught:
         importlib.import_module("agentlab.models.cohere")
-    assert "pip install 'agentlab-local[cohere]'" in caught.value.hint
+    assert "uv sync --extra cohere" in caught.value.hint
 
 
 def test_importing_it_warns_of_nothing() -> None:

@@ -171,7 +171,7 @@ def test_without_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(sys.modules, "agentlab.models.openai")
     with pytest.raises(errors.MissingExtra, match="langchain-openai") as caught:
         importlib.import_module("agentlab.models.openai")
-    assert "pip install 'agentlab-local[openai]'" in caught.value.hint
+    assert "uv sync --extra openai" in caught.value.hint
     assert "uv sync --extra openai" in caught.value.hint
 
 
