@@ -1,0 +1,22 @@
+"""What a suite of scenarios came to: for terminals, browsers, CI systems and programs.
+
+::
+
+    terminal.py    a line a scenario, then what is wrong
+    page.py        one self-contained HTML page
+    junitxml.py    JUnit XML
+    github.py      Markdown, for a job summary or a comment on a pull request
+    plain.py       plain values: the JSON report, and what the page is made of
+    figures.py     calls, tokens and recorded seconds
+    wording.py     the sentences that the reports share
+    cleaning.py    no secret in any report
+
+A report is made of recorded values only, so the same results give the same bytes on every machine.
+"""
+
+from agentlab.scenarios.report.github import markdown
+from agentlab.scenarios.report.junitxml import junit
+from agentlab.scenarios.report.plain import as_json
+from agentlab.scenarios.report.terminal import scenario_text, write_terminal
+
+__all__ = ["as_json", "junit", "markdown", "scenario_text", "write_terminal"]

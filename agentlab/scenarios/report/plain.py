@@ -1,0 +1,173 @@
+"""The results as plain values: the JSON report, and what the HTML page is made of.
+
+Nothing in it depends on the machine or on how long a replay took. A message of a trajectory is
+given once a scenario, by its hash: an agent sends its whole history at every step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from agentlab.recording import Outcome, Scrubber, Step
+from agentlab.recording.codec import plain
+from agentlab.recording.compare import outcome as outcome_text
+from agentlab.recording.messages import CallIds, normal_form
+from agentlab.scenarios.report import wording
+from agentlab.scenarios.report.figures import Figures, figures, total
+from agentlab.scenarios.results import Failure, ScenarioResult, SuiteResult, TurnRun
+
+VERSION = 1
+
+
+def as_json(suite: SuiteResult) -> dict[str, Any]:
+    """The whole suite as JSON values, secrets replaced.
+
+    ``agentlab_report`` is the version of the format: keys are only added while it stays the same.
+    """
+    report = {
+        "agentlab_report": VERSION,
+        "ok": suite.ok,
+        "counts": suite.counts(),
+        "figures": _figures(total(suite.results)),
+        "note": wording.PLUMBING,
+        "scenarios": [_scenario(result) for result in suite.results],
+    }
+    cleaned: dict[str, Any] = Scrubber().value(report)
+    return cleaned
+
+
+def _scenario(result: ScenarioResult) -> dict[str, Any]:
+    messages: dict[str, Any] = {}
+    return {
+        "id": result.id,
+        "name": result.name,
+        "file": result.file,
+        "line": result.line,
+        "status": result.status,
+        "ok": result.ok,
+        "mode": result.mode,
+        "params": plain(result.params),
+        "tags": list(result.tags),
+        "figures": _figures(figures(result)),
+        "replayed_calls": result.replayed_calls,
+        "live_calls": result.live_calls,
+        "failures": [_failure(failure) for failure in result.failures],
+        "warnings": [_failure(failure) for failure in result.warnings],
+        "error": result.error,
+        "hint": result.hint,
+        "drift": _drift(result),
+        "mutation": plain(result.mutation),
+        "turns": [_turn(turn) for turn in result.run.turns] if result.run is not None else [],
+        "steps": [
+            _step(number, outcome, step, messages)
+            for number, (outcome, step) in enumerate(trajectory(result), 1)
+        ],
+        "messages": messages,
+    }
+
+
+def _figures(found: Figures) -> dict[str, Any]:
+    return {
+        "calls": found.calls,
+        "input_tokens": found.input_tokens,
+        "output_tokens": found.output_tokens,
+        "recorded_seconds": round(found.seconds, 6),
+    }
+
+
+def _failure(failure: Failure) -> dict[str, Any]:
+    return {
+        "path": failure.path,
+        "expected": failure.expected,
+        "got": failure.got,
+        "message": failure.message,
+        "diff": [[what, text] for what, text in failure.diff],
+    }
+
+
+def _drift(result: ScenarioResult) -> dict[str, Any] | None:
+    if result.drift is None:
+        return None
+    steps = [{"what": what, "command": command} for what, command in wording.next_steps(result)]
+    return {**result.drift.as_dict(), "turn": wording.turn_of(result), "next": steps}
+
+
+def _turn(turn: TurnRun) -> dict[str, Any]:
+    ids = CallIds()
+    error = turn.error
+    return {
+        "input": plain(turn.input),
+        "output": plain(turn.output),
+        "text": turn.text,
+        "first_step": turn.first + 1,
+        "steps": turn.last - turn.first,
+        "shown": [plain(normal_form(message, ids)) for message in turn.shown],
+        "documents": [plain(document) for document in turn.documents],
+        "citations": _citations(turn.output),
+        "chunks": len(turn.chunks),
+        "error": f"{type(error).__name__}: {error}" if error is not None else "",
+    }
+
+
+def _citations(output: Any) -> list[Any]:
+    """What an answer with sources cites: its key ``citations``."""
+    found = output.get("citations") if isinstance(output, Mapping) else None
+    if not isinstance(found, Sequence) or isinstance(found, str | bytes):
+        return []
+    cited: list[Any] = plain(list(found))
+    return cited
+
+
+def trajectory(result: ScenarioResult) -> list[tuple[Outcome, Step | None]]:
+    """What became of each step, with the step itself where this run made it.
+
+    A replay that left its recording has no request or answer of the steps after that.
+    """
+    waiting = list(result.run.steps) if result.run is not None else []
+    rows: list[tuple[Outcome, Step | None]] = []
+    for outcome in result.outcomes:
+        same = next((step for step in waiting[:1] if _is_of(step, outcome)), None)
+        if same is not None:
+            waiting.pop(0)
+        elif result.status == "recorded" and waiting:
+            continue  # recorded anew: the old step is gone
+        rows.append((outcome, same))
+    for step in waiting:
+        rows.append((Outcome.of(len(rows) + 1, step, "recorded"), step))
+    return rows
+
+
+def _is_of(step: Step, outcome: Outcome) -> bool:
+    return (step.kind, step.target, step.latency) == (
+        outcome.kind,
+        outcome.target,
+        outcome.seconds,
+    )
+
+
+def _step(
+    number: int, outcome: Outcome, step: Step | None, messages: dict[str, Any]
+) -> dict[str, Any]:
+    row: dict[str, Any] = {
+        "step": number,
+        "kind": outcome.kind,
+        "target": outcome.target,
+        "status": outcome.status,
+        "recorded_seconds": round(outcome.seconds, 6),
+        "usage": plain(outcome.usage),
+        "made": step is not None,
+    }
+    if step is None:
+        return row
+    messages.update(step.request.messages)
+    row["request"] = {
+        "messages": [mark for mark, _ in step.request.messages],
+        **{name: plain(value) for name, value in step.request.parts.items()},
+    }
+    row["answer"] = "" if step.reply is None and step.error is None else outcome_text(step)
+    row["reply"] = step.reply
+    row["error"] = step.error
+    row["chunks"] = None if step.chunks is None else len(step.chunks)
+    row["parallel"] = step.group
+    return row

@@ -1,0 +1,113 @@
+"""The sentences that all reports share."""
+
+from __future__ import annotations
+
+import shlex
+
+from agentlab.recording import Drift
+from agentlab.scenarios.report.figures import Figures
+from agentlab.scenarios.results import ScenarioResult, Status, SuiteResult
+
+PLUMBING = (
+    "A replay proves the plumbing: prompts, tools, their order and what is made of the answers. "
+    "It says nothing about the quality of what a model would answer today."
+)
+LABELS: dict[Status, str] = {
+    "passed": "PASS",
+    "failed": "FAIL",
+    "drift": "DRIFT",
+    "error": "ERROR",
+    "skipped": "SKIP",
+    "recorded": "NEW",
+}
+_IN_TOTALS: dict[Status, str] = {
+    "passed": "passed",
+    "recorded": "recorded",
+    "failed": "failed",
+    "drift": "drifted",
+    "error": "could not run",
+    "skipped": "skipped",
+}
+
+
+def count(number: int, noun: str) -> str:
+    """``1 call``, ``2 calls``, ``1,234 calls``."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def seconds(value: float) -> str:
+    """``3 ms``, ``0.42 s``, ``12.3 s``."""
+    if 0 < value < 0.01:
+        return f"{value * 1000:.1f} ms"
+    return f"{value:.2f} s" if value < 10 else f"{value:,.1f} s"
+
+
+def totals(suite: SuiteResult) -> str:
+    """``2 passed, 1 drifted``; ``no scenarios`` of none."""
+    counts = suite.counts()
+    said = [f"{counts[status]} {word}" for status, word in _IN_TOTALS.items() if status in counts]
+    return ", ".join(said) or "no scenarios"
+
+
+def summed(figures: Figures) -> str:
+    """``7 calls, 312 tokens, recorded in 8.1 s``."""
+    parts = [count(figures.calls, "call"), count(figures.tokens, "token")]
+    return f"{', '.join(parts)}, recorded in {seconds(figures.seconds)}"
+
+
+def place(result: ScenarioResult) -> str:
+    """``scenarios/support.yaml:12``."""
+    return f"{result.file}:{result.line}" if result.line else result.file
+
+
+def turn_of(result: ScenarioResult) -> int | None:
+    """The turn of the divergent step, counted from 1; None where there is only one."""
+    turns = result.run.turns if result.run is not None else ()
+    if result.drift is None or len(turns) < 2:
+        return None
+    step = result.drift.step - 1
+    found = [number for number, turn in enumerate(turns, 1) if turn.first <= step]
+    return found[-1] if found else None
+
+
+def where_drifted(result: ScenarioResult) -> str:
+    """``step 3 of 7 (model gpt, turn 2)``."""
+    drift = result.drift
+    assert drift is not None
+    called = drift.kind if drift.kind == drift.target else f"{drift.kind} {drift.target}"
+    turn = turn_of(result)
+    inside = called if turn is None else f"{called}, turn {turn}"
+    if drift.step > drift.of:
+        return f"after the last of {count(drift.of, 'step')} ({inside})"
+    return f"step {drift.step} of {drift.of} ({inside})"
+
+
+def stale(drift: Drift) -> str:
+    """``4 later steps are stale``, empty for none."""
+    if not drift.stale:
+        return ""
+    return f"{count(drift.stale, 'later step')} {'is' if drift.stale == 1 else 'are'} stale"
+
+
+def likelihood(drift: Drift) -> str:
+    """What the recorded answer's likelihood tells, empty where it was not measured."""
+    found = drift.likelihood
+    if found is None:
+        return ""
+    expected = "the same answer is expected" if found.agree == 1 else "another answer is expected"
+    return f"agree {found.agree:.2f}, mean log-probability {found.mean:.2f}: {expected}"
+
+
+def next_steps(result: ScenarioResult) -> list[tuple[str, str]]:
+    """What to run after a drift, likeliest first: (what it does, command)."""
+    drift = result.drift
+    assert drift is not None
+    name = shlex.quote(result.id)
+    left = drift.of - drift.step + 1
+    again = f"ask again from there ({count(left, 'call')})" if left > 0 else "record the new call"
+    steps = [(again, f"agentlab test -k {name} --record new")]
+    if drift.step <= drift.of and drift.what != "different call":
+        accept = ("keep the recorded answers", f"agentlab accept {name}")
+        unlikely = drift.likelihood is not None and drift.likelihood.agree < 1
+        steps.insert(1 if unlikely else 0, accept)
+    return steps
