@@ -15,7 +15,6 @@ from agentlab.errors import AgentLabError
 
 State = Literal["ok", "absent", "broken"]
 
-DISTRIBUTION = "agentlab-local"
 PARTS = ("langchain-core", "llama-cpp-python", "llguidance", "pydantic", "jinja2", "typer")
 EXTRAS = {
     "openai": "langchain-openai",
