@@ -9,6 +9,8 @@ safe_text.py    text from outside, without its power over the terminal
 answers.py      events as text; jsonlines.py: events as NDJSON
 values.py       --set, --set-json, --param and the input
 tables.py       lists
+delivery.py     a text to stdout or into a file
+repl/           the chat at the prompt
 """
 
 from __future__ import annotations

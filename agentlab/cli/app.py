@@ -17,6 +17,8 @@ from agentlab import __version__
 
 # name -> one line of help; the module is agentlab.cli.commands.NAME
 COMMANDS = {
+    "chat": "Talk to a model; the conversation is kept.",
+    "ask": "Ask one question, in a pipe too.",
     "run": "Run a chain: one that ships, or module:attribute.",
     "demo": "See the main job on the model in the box: a story, an answer, JSON.",
     "prompts": "List the prompts, or show exactly what the model will see.",

@@ -24,7 +24,7 @@ def run(arguments: list[str]) -> int:
     sys.unraisablehook = _quiet_unraisable
     console = Console()
     try:
-        code = _run(arguments or ["--help"])
+        code = _run(arguments or ["--help"], debug)
         console.out.flush()
     except BrokenPipeError:
         _drop_stdout()
@@ -42,14 +42,14 @@ def run(arguments: list[str]) -> int:
     return code
 
 
-def _run(arguments: list[str]) -> int:
+def _run(arguments: list[str], debug: bool) -> int:
     import typer
 
     from agentlab.cli.app import app
 
     command: Any = typer.main.get_command(app)
     try:
-        with command.make_context("agentlab", arguments) as context:
+        with command.make_context("agentlab", arguments, obj={"debug": debug}) as context:
             command.invoke(context)
     except typer.Exit as ended:
         return ended.exit_code

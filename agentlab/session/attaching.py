@@ -23,9 +23,19 @@ def read_attachment(path: str | Path) -> str:
     except OSError as error:
         reason = (error.strerror or type(error).__name__).lower()
         raise ConfigError(f"{str(file)!r} cannot be attached: {reason}") from error
+    return as_attachment(file.name, data, path=str(file))
+
+
+def as_attachment(name: str, data: bytes, *, path: str = "") -> str:
+    """The text ``data`` as a block of a question, called ``name``.
+
+    Raises:
+        ConfigError: it is above 1 MiB, or is no UTF-8 text.
+    """
+    called = path or name
     if len(data) > MAX_BYTES:
         raise ConfigError(
-            f"{str(file)!r} cannot be attached: it is larger than 1 MiB",
+            f"{called!r} cannot be attached: it is larger than 1 MiB",
             hint="attach the part of it that matters",
         )
     try:
@@ -36,9 +46,9 @@ def read_attachment(path: str | Path) -> str:
         place = "it is binary"
     if "\0" in text:
         raise ConfigError(
-            f"{str(file)!r} cannot be attached: {place}", hint="only text files can be attached"
+            f"{called!r} cannot be attached: {place}", hint="only text files can be attached"
         )
     longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
     fence = "`" * max(3, longest + 1)
-    name = "".join(c if c.isprintable() else "?" for c in file.name)
-    return f"File {name}:\n{fence}\n{text.rstrip()}\n{fence}"
+    shown = "".join(c if c.isprintable() else "?" for c in name)
+    return f"File {shown}:\n{fence}\n{text.rstrip()}\n{fence}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,7 +13,7 @@ from agentlab.cli.app import new_app
 from agentlab.errors import ConfigError
 
 if TYPE_CHECKING:
-    from agentlab.cli.console import Console
+    from agentlab.session import Listed
 
 app = new_app(invoke_without_command=True)
 
@@ -35,8 +36,6 @@ def list_all(
     as_json: Annotated[bool, typer.Option("--json", help="Write one JSON object a line.")] = False,
 ) -> None:
     """List the stored sessions, last used first."""
-    from datetime import UTC, datetime
-
     from agentlab.cli.console import Console
     from agentlab.cli.jsonlines import as_json as json_of
     from agentlab.cli.tables import write_table
@@ -48,17 +47,8 @@ def list_all(
         for listed in found:
             console.line(json_of(listed, ascii_only=console.out_is_terminal))
         return
-    rows = [
-        (
-            listed.name,
-            str(listed.messages),
-            datetime.fromtimestamp(listed.updated, UTC).astimezone().strftime("%Y-%m-%d %H:%M"),
-            _short(listed.first),
-        )
-        for listed in found
-    ]
-    if rows or not console.interactive:
-        write_table(console, ("session", "messages", "last used", "begins with"), rows)
+    if found or not console.interactive:
+        write_table(console, *table_of(found))
     else:
         console.note(f"no sessions are stored yet in {store.path}", style="dim")
 
@@ -87,10 +77,11 @@ def export_one(
     from typing import cast
 
     from agentlab.cli.console import Console
+    from agentlab.cli.delivery import deliver
     from agentlab.session import export
     from agentlab.session.exporting import Format
 
-    _deliver(Console(), export(name, cast(Format, kind)), out, force=force)
+    deliver(Console(), export(name, cast(Format, kind)), out, force=force)
 
 
 @app.command("import")
@@ -146,12 +137,13 @@ def recover(
     import json
 
     from agentlab.cli.console import Console
+    from agentlab.cli.delivery import deliver
     from agentlab.session import Store
     from agentlab.session import recover as recovered
 
     console = Console()
     found = recovered(path or Store().path)
-    _deliver(console, json.dumps(found, indent=2) + "\n", out, force=force)
+    deliver(console, json.dumps(found, indent=2) + "\n", out, force=force)
     sessions, loose, problems = (len(found[k]) for k in ("sessions", "loose", "problems"))
     messages = sum(len(session["messages"]) for session in found["sessions"])
     console.note(
@@ -159,40 +151,20 @@ def recover(
     )
 
 
-def _deliver(console: Console, text: str, out: Path | None, *, force: bool) -> None:
-    if out is None:
-        console.answer(text)
-        return
-    import os
-    import tempfile
+def table_of(found: list[Listed]) -> tuple[Sequence[str], Sequence[Sequence[str]]]:
+    """The head and the rows of a list of sessions."""
+    from datetime import UTC, datetime
 
-    if out.exists() and not force:
-        raise ConfigError(f"{str(out)!r} exists already", hint="add --force to replace it")
-    temporary = None
-    try:
-        with tempfile.NamedTemporaryFile(
-            "w", encoding="utf-8", dir=out.parent, prefix=f".{out.name}.", delete=False
-        ) as file:
-            temporary = Path(file.name)
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.chmod(0o666 & ~_umask())
-        temporary.replace(out)
-    except OSError as error:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
-        reason = (error.strerror or type(error).__name__).lower()
-        raise ConfigError(f"{str(out)!r} cannot be written: {reason}") from error
-    console.note(f"wrote {out}")
-
-
-def _umask() -> int:
-    import os
-
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+    rows = [
+        (
+            listed.name,
+            str(listed.messages),
+            datetime.fromtimestamp(listed.updated, UTC).astimezone().strftime("%Y-%m-%d %H:%M"),
+            _short(listed.first),
+        )
+        for listed in found
+    ]
+    return ("session", "messages", "last used", "begins with"), rows
 
 
 def _short(text: str) -> str:

@@ -1,0 +1,296 @@
+"""What a chat talks to, and how that is opened and changed in the middle."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from agentlab.cli.repl.loading import Loading
+from agentlab.errors import AgentLabError, ConfigError
+
+if TYPE_CHECKING:
+    from langchain_core.language_models import BaseChatModel
+
+    from agentlab.session import Session, Store
+
+PROMPT = "chat"
+NO_PROMPT = "none"
+# What stays set when another model takes over; the rest (addresses, sizes) is one model's own.
+SAMPLING = (
+    "temperature",
+    "top_p",
+    "top_k",
+    "min_p",
+    "repeat_penalty",
+    "frequency_penalty",
+    "presence_penalty",
+    "seed",
+    "max_tokens",
+    "stop",
+)
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a chat is opened with; None and empty is what the session has, or the default.
+
+    ``latest`` opens the session that was used last.
+    """
+
+    model: str | None = None
+    parameters: dict[str, Any] = field(default_factory=dict)
+    memory: str | None = None
+    system: str | None = None
+    prompt: str | None = None
+    session: str | None = None
+    latest: bool = False
+    attach: tuple[str, ...] = ()
+
+
+class Chat:
+    """A session, and the names of all that it is made of.
+
+    Attributes:
+        spec: the model's; ``parameters`` are those set on it.
+        prompt: a prompt's name, or ``none`` for the bare model.
+        attached: the names of files that go with the next question.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        session: Session,
+        spec: str,
+        parameters: dict[str, Any],
+        prompt: str,
+        pending: str | None = None,
+    ) -> None:
+        self.store = store
+        self.session = session
+        self.spec = spec
+        self.parameters = parameters
+        self.prompt = prompt
+        self.attached: list[str] = []
+        self._pending = pending
+        self.loading = Loading(self.model)
+
+    @classmethod
+    def open(cls, options: Options) -> Chat:
+        """The chat that ``options`` describe; a stored session brings its own settings.
+
+        Raises:
+            AgentLabError: a name, file or value is wrong, or the store is damaged.
+        """
+        from agentlab.session import Session, Store
+        from agentlab.session.store import check_name
+
+        store = Store()
+        name = options.session
+        if name is not None:
+            check_name(name)
+        elif options.latest:
+            name = next(iter(store.names()), None)
+            if name is None:
+                raise ConfigError("there is no session to go on with", hint="agentlab chat")
+        known = store.load(name).settings if name is not None and name in store.names() else None
+        spec, parameters, prompt = _settings(options, known)
+        try:
+            target = build(spec, parameters, prompt)
+        except AgentLabError as error:
+            if known is not None and not options.model:
+                told = f"{error.hint}; " if error.hint else ""
+                error.hint = f"{told}go on with another model: --model SPEC"
+            raise
+        if known is not None and name is not None:
+            session = Session.load(name, target, options.memory, store, options.system)
+            chat = cls(store, session, spec, parameters, prompt)
+        else:
+            session = Session(target, options.memory, store=store, system=options.system)
+            chat = cls(store, session, spec, parameters, prompt, pending=name)
+        for path in options.attach:
+            chat.attach(path)
+        return chat
+
+    @property
+    def model(self) -> BaseChatModel:
+        """The chat model that answers."""
+        from agentlab.session.target import find_model
+
+        model = find_model(self.session.target)
+        assert model is not None
+        return model
+
+    @property
+    def name(self) -> str:
+        """The session's name, empty before the first question of a new one."""
+        return self.session.name or self._pending or ""
+
+    # Changing what answers
+
+    def switch_model(self, spec: str, given: dict[str, Any]) -> list[str]:
+        """Go on with the model ``spec``; returns the parameters it did not take over.
+
+        Raises:
+            AgentLabError: it cannot be had; the old one stays.
+        """
+        kept = self.parameters if spec == self.spec else _only(self.parameters, SAMPLING)
+        parameters, left = fitting(spec, given, {k: v for k, v in kept.items() if k not in given})
+        self._rebuild(spec, parameters, self.prompt)
+        return left
+
+    def set_parameter(self, name: str, value: Any) -> None:
+        """Set a parameter of the model; None takes it back to its default.
+
+        Raises:
+            ConfigError: the model has no such parameter, or not with that value.
+        """
+        parameters = {k: v for k, v in self.parameters.items() if k != name}
+        if value is not None:
+            parameters[name] = value
+        self._rebuild(self.spec, parameters, self.prompt)
+
+    def set_prompt(self, prompt: str) -> None:
+        """Go on with another prompt.
+
+        Raises:
+            ConfigError: there is none of that name, or it has no place for a conversation.
+        """
+        self._rebuild(self.spec, self.parameters, prompt)
+
+    def set_memory(self, spec: str) -> None:
+        """Show the model another view of the conversation from now on.
+
+        Raises:
+            ConfigError: there is no such memory.
+        """
+        from agentlab.memory import parse_memory
+
+        memory = parse_memory(spec, self.model)
+        memory.restore(self.session.memory.state())
+        self.session.memory = memory
+
+    def _rebuild(self, spec: str, parameters: dict[str, Any], prompt: str) -> None:
+        from agentlab.memory import parse_memory
+        from agentlab.session.target import Target
+
+        target = build(spec, parameters, prompt)
+        old = self.session.memory
+        memory = parse_memory(old.spec, Target(target).model)
+        memory.restore(old.state())
+        self.session.target = target
+        self.session.memory = memory
+        self.spec, self.parameters, self.prompt = spec, parameters, prompt
+        self.loading = Loading(self.model)
+        self.loading.start()
+
+    # Keeping
+
+    def attach(self, path: str) -> None:
+        """Put a text file before the next question.
+
+        Raises:
+            ConfigError: it cannot be read, or is no text.
+        """
+        self.session.attach(path)
+        self.attached.append(path)
+
+    def keep(self) -> None:
+        """Have the session stored from now on, under its name or a new one.
+
+        Raises:
+            StoreError: the store cannot be written.
+        """
+        from agentlab.session.naming import free_name
+
+        if self.session.name is not None:
+            return
+        name = self._pending or datetime.now().astimezone().strftime("%Y-%m-%d-%H%M%S")
+        taken = self.store.names()
+        self.session.save(free_name(name, taken) if name in taken else name)
+        self._pending = None
+
+    def fork(self, name: str | None) -> None:
+        """Go on in a copy of the conversation.
+
+        Raises:
+            ConfigError: there is a session of that name, or it is no name.
+        """
+        from agentlab.session.naming import free_name
+
+        name = name or free_name(self.name or "fork", self.store.names())
+        self.session = self.session.fork(name)
+        self.attached.clear()
+
+    def close(self) -> None:
+        """Store what was set since the last answer.
+
+        Raises:
+            StoreError: the store cannot be written.
+        """
+        if self.session.name is not None:
+            self.session.save(self.session.name)
+
+
+def build(spec: str, parameters: dict[str, Any], prompt: str) -> Any:
+    """The prompt and model that a session talks to.
+
+    Raises:
+        ConfigError: one of the names or values is wrong, or the prompt takes no conversation.
+    """
+    from agentlab.models import load_model
+    from agentlab.prompts import load_prompt
+
+    model = load_model(spec, **parameters)
+    if prompt == NO_PROMPT:
+        return model
+    loaded = load_prompt(prompt)
+    others = [v.name for v in loaded.variables.values() if v.required and v.name != "input"]
+    if others:
+        raise ConfigError(
+            f"the prompt {prompt!r} is not for a conversation: it needs {', '.join(others)}",
+            hint=f"use one like {PROMPT!r}, with the variable input and a section # history",
+        )
+    return loaded | model
+
+
+def fitting(
+    spec: str, given: dict[str, Any], kept: dict[str, Any]
+) -> tuple[dict[str, Any], list[str]]:
+    """``given`` with what of ``kept`` the model ``spec`` takes, and the names it does not.
+
+    Raises:
+        AgentLabError: the model cannot be had with ``given``.
+    """
+    from agentlab.models import load_model
+
+    load_model(spec, **given)  # what is wrong with the spec itself is told as it is
+    try:
+        load_model(spec, **given, **kept)
+    except ConfigError:
+        parameters, left = dict(given), []
+    else:
+        return {**given, **kept}, []
+    for name, value in kept.items():
+        try:
+            load_model(spec, **parameters, **{name: value})
+        except ConfigError:
+            left.append(name)
+        else:
+            parameters[name] = value
+    return parameters, left
+
+
+def _settings(options: Options, known: dict[str, Any] | None) -> tuple[str, dict[str, Any], str]:
+    """The model's spec and parameters and the prompt's name, from the options or the session."""
+    from agentlab.config import settings
+
+    stored = known or {}
+    spec = options.model or stored.get("model") or settings().model
+    parameters = {} if options.model else dict(stored.get("parameters") or {})
+    default = PROMPT if known is None else stored.get("prompt", NO_PROMPT)
+    return spec, parameters | options.parameters, options.prompt or default
+
+
+def _only(values: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if name in names}

@@ -1,0 +1,132 @@
+"""Going back and elsewhere in a conversation, and where conversations are kept."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from agentlab.cli.repl import choices
+from agentlab.cli.repl.registry import Command, whole
+from agentlab.errors import ConfigError
+
+if TYPE_CHECKING:
+    from agentlab.cli.repl.repl import Repl
+    from agentlab.session import Turn
+
+
+def _undo(repl: Repl, argument: str) -> None:
+    for _ in range(whole(argument, "/undo") if argument else 1):
+        repl.console.note(f"undone: {_short(repl.chat.session.undo())}")
+
+
+def _redo(repl: Repl, _argument: str) -> None:
+    repl.console.note(f"redone: {_short(repl.chat.session.redo())}")
+
+
+def _clear(repl: Repl, _argument: str) -> None:
+    repl.chat.session.clear()
+    repl.console.note("the conversation begins anew; /redo brings it back")
+
+
+def _branches(repl: Repl, argument: str) -> None:
+    session = repl.chat.session
+    found = list(session.branches().items())
+    if argument:
+        if not (argument.isascii() and argument.isdigit() and 0 < int(argument) <= len(found)):
+            raise ConfigError(f"there is no branch {argument:.40}", hint="/branches lists them")
+        session.switch(found[int(argument) - 1][0])
+        repl.console.note(f"in branch {argument}: {_short(session.turns[-1])}")
+        return
+    for number, (_, turns) in enumerate(found, 1):
+        mark = "*" if turns == session.turns else " "
+        ends = f"{_short(turns[-1])} → {_shortened(turns[-1].text)}"
+        repl.console.line(f"{mark} {number}  {len(turns)} turns, the last: {ends}")
+
+
+def _fork(repl: Repl, argument: str) -> None:
+    before = repl.chat.name
+    repl.chat.fork(argument or None)
+    repl.console.note(f"in {repl.chat.name}, a copy of {before or 'this conversation'}")
+
+
+def _save(repl: Repl, argument: str) -> None:
+    from agentlab.session.naming import free_name
+
+    chat = repl.chat
+    if not argument:
+        chat.keep()
+        repl.console.note(f"kept as {chat.name}; every message is stored at once")
+        return
+    names = chat.store.names()
+    taken = argument != chat.session.name and argument in names
+    chat.session.save(argument)
+    other = f"; the one that had this name is {free_name(argument, names)} now" if taken else ""
+    repl.console.note(f"kept as {chat.name}{other}")
+
+
+def _load(repl: Repl, argument: str) -> None:
+    if not argument:
+        raise ConfigError("/load takes the name of a session", hint="/sessions lists them")
+    repl.load(argument)
+
+
+def _new(repl: Repl, argument: str) -> None:
+    repl.renew(argument or None)
+    repl.console.note("a new conversation")
+
+
+def _sessions(repl: Repl, _argument: str) -> None:
+    from agentlab.cli.commands.sessions import table_of
+    from agentlab.cli.tables import write_table
+
+    found = repl.chat.store.list()
+    if not found:
+        repl.console.note("no sessions are stored yet")
+        return
+    write_table(repl.console, *table_of(found))
+
+
+def _export(repl: Repl, argument: str) -> None:
+    from typing import cast
+
+    from agentlab.cli.delivery import deliver
+    from agentlab.session import export
+    from agentlab.session.exporting import FORMATS, Format
+
+    chat = repl.chat
+    if chat.session.name is None:
+        raise ConfigError("nothing was said yet")
+    kind, _, rest = argument.partition(" ")
+    path = rest.strip() if kind in FORMATS else argument
+    if kind not in FORMATS:
+        kind = Path(path).suffix.removeprefix(".") or "md"
+    chat.close()
+    text = export(chat.session.name, cast(Format, kind), chat.store)
+    out = Path(path).expanduser() if path else None
+    deliver(repl.console, text, out, force=False, hint="choose another name")
+    repl.console.end_line()
+
+
+def _short(turn: Turn) -> str:
+    return _shortened(turn.user.text)
+
+
+def _shortened(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= 60 else f"{line[:59]}…"
+
+
+COMMANDS = (
+    Command("undo", "[TURNS]", "Take the last turn back.", _undo),
+    Command("redo", "", "Take back an undo or a clear.", _redo),
+    Command("clear", "", "Begin the conversation anew.", _clear, more="/redo brings it back."),
+    Command("branches", "[NUMBER]", "List all that was ever said here, or go there.", _branches),
+    Command("fork", "[NAME]", "Go on in a copy of the conversation.", _fork),
+    Command("new", "[NAME]", "Begin another conversation.", _new),
+    Command("save", "[NAME]", "Keep the conversation under a name.", _save,
+            more="Every message is stored at once, under the time of the first or --session."),
+    Command("load", "NAME", "Go on with a stored conversation.", _load, choices.sessions),
+    Command("sessions", "", "List the stored conversations.", _sessions),
+    Command("export", "[md|json|py] [FILE]", "Show or write it as Markdown, JSON or a script.",
+            _export, choices.exports),
+)  # fmt: skip

@@ -1,0 +1,104 @@
+"""The events of an answer, as text that is only ever added to."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from agentlab.cli.console import Console
+from agentlab.cli.repl.markdown import MarkdownStream
+from agentlab.events import (
+    Answer,
+    Event,
+    Retrieved,
+    Thought,
+    Token,
+    ToolCall,
+    ToolResult,
+    Usage,
+    Warned,
+)
+
+_RESULT_LINES = 10
+
+
+class TurnWriter:
+    """Writes one answer to stdout as it comes, and dim beside it what led there.
+
+    Attributes:
+        usage: what the answer used, None until it is told.
+        first: seconds until its first token.
+    """
+
+    def __init__(self, console: Console, *, markdown: bool = False) -> None:
+        self._console = console
+        self._markdown = MarkdownStream(console) if markdown and console.out_is_terminal else None
+        self._started = time.monotonic()
+        self._written = False
+        self.usage: Usage | None = None
+        self.first: float | None = None
+
+    def hear(self, event: Event) -> None:
+        """Show ``event``, if there is something to show."""
+        match event:
+            case Token(text=text):
+                self._text(text)
+            case Answer(value=value) if not self._written:
+                self._text(value if isinstance(value, str) else getattr(value, "text", ""))
+            case Thought(text=text):
+                self._aside(text)
+            case ToolCall(name=name, args=args):
+                self._aside(f"→ {name}({_arguments(args)})")
+            case ToolResult(name=name, content=content, error=failed):
+                self._aside(f"← {name}{' failed' if failed else ''}: {_shortened(content)}")
+            case Retrieved(query=query, documents=documents):
+                self._aside(f"← {len(documents)} documents for {query!r}")
+            case Warned(message=message, hint=hint):
+                self._pause()
+                self._console.note(f"warning: {message}" + (f" ({hint})" if hint else ""))
+            case Usage():
+                self.usage = event
+
+    def close(self) -> None:
+        """End the last line, after an error or at the end."""
+        if self._markdown is not None:
+            self._markdown.finish()
+        self._console.end_line()
+
+    def _text(self, text: str) -> None:
+        if not text:
+            return
+        if self.first is None:
+            self.first = time.monotonic() - self._started
+        self._written = True
+        if self._markdown is not None:
+            self._markdown.feed(text)
+        else:
+            self._console.answer(text)
+
+    def _aside(self, text: str) -> None:
+        self._pause()
+        if self._console.interactive:
+            self._console.note(text, style="dim")
+
+    def _pause(self) -> None:
+        if self._markdown is not None:
+            self._markdown.finish()
+        self._console.end_line()
+
+
+def _arguments(args: Mapping[str, Any]) -> str:
+    return ", ".join(
+        f"{name}={json.dumps(value, ensure_ascii=False, default=str)}"
+        for name, value in args.items()
+    )
+
+
+def _shortened(text: str) -> str:
+    lines = text.strip().splitlines()
+    left = len(lines) - _RESULT_LINES
+    if left <= 0:
+        return "\n".join(lines)
+    return "\n".join([*lines[:_RESULT_LINES], f"… {left} more lines"])
