@@ -44,7 +44,10 @@ class Change:
     diff: tuple[Piece, ...] = ()
 
     def __str__(self) -> str:
-        shown = marked(self.diff) if self.diff else f"{self.before} -> {self.after}"
+        if self.diff:
+            shown = marked(self.diff)
+        else:
+            shown = " -> ".join(_shortened(side) for side in (self.before, self.after) if side)
         return f"{self.where}: {self.what}: {shown}"
 
 
@@ -111,7 +114,8 @@ class Drift:
         return result
 
     def __str__(self) -> str:
-        lines = [f"step {self.step} of {self.of} ({self.kind} {self.target})"]
+        place = f"step {self.step} of {self.of}" if self.step <= self.of else "the end"
+        lines = [f"{place} ({self.kind} {self.target})"]
         lines += [f"  {change}" for change in self.changes]
         if self.recorded:
             lines.append(f"  recorded: {self.recorded}")
@@ -122,6 +126,11 @@ class Drift:
                 f"  {self.stale} later {'step is' if self.stale == 1 else 'steps are'} stale"
             )
         return "\n".join(lines)
+
+
+def _shortened(text: str, most: int = 300) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= most else line[: most - 1] + "…"
 
 
 def _said(likelihood: Likelihood) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from agentlab.errors import ConfigError
 from agentlab.offline import offline
 from agentlab.recording.files import load, save
 from agentlab.recording.secrets import Scrubber
+from agentlab.recording.steps import Recording
 from agentlab.recording.tape import LikelihoodHook, Mode, Tape
 
 MODES = ("none", "once", "new", "all", "verify")
@@ -78,18 +79,29 @@ def cassette(
     if old is not None:
         tape.meta.update(old.meta)
     tape.meta.update(scrubber.value(dict(meta or {})))
+    with running(tape, lambda recording: save(file, recording, scrubber)):
+        yield tape
+
+
+@contextmanager
+def running(tape: Tape, keep: Callable[[Recording], None]) -> Iterator[None]:
+    """Have ``tape`` see the calls of the block; ``keep`` is given what is to be written after it.
+
+    See :func:`cassette`, which reads and writes a file.
+    """
+    mode = tape.mode
     try:
         with ExitStack() as stack:
             if mode == "none":
                 stack.enter_context(offline())
             stack.enter_context(handling(tape))
-            yield tape
+            yield
     except Exception as error:
         if tape.fatal is not None and tape.fatal is not error:
             raise tape.fatal from error
         if mode in ("new", "all") and tape.fatal is None and tape.raised(error):
-            save(file, tape.recording(), scrubber)
+            keep(tape.recording())
         raise
     tape.finish()
     if mode == "all" or (mode == "new" and tape.changed):
-        save(file, tape.recording(), scrubber)
+        keep(tape.recording())
