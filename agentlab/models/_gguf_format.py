@@ -76,11 +76,29 @@ def _json_schema(schema: Any) -> dict[str, Any]:
         raise GrammarError(f"no JSON schema can be made of {schema!r}: {error}") from error
 
 
+def _closed(schema: Any) -> Any:
+    """``schema`` without room for properties it does not name, where it does not say so itself.
+
+    A small model with room for more writes more until its tokens run out.
+    """
+    if isinstance(schema, list):
+        return [_closed(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    closed = {
+        key: value if key in ("const", "enum", "default", "examples") else _closed(value)
+        for key, value in schema.items()
+    }
+    if isinstance(schema.get("properties"), dict) and schema.get("type") == "object":
+        closed.setdefault("additionalProperties", False)
+    return closed
+
+
 def structured(
     model: BaseChatModel, schema: dict[str, Any] | type, *, include_raw: bool
 ) -> Runnable[LanguageModelInput, Any]:
     """``model`` held to ``schema``, then its answer as a value."""
-    json_schema = _json_schema(schema)
+    json_schema = _closed(_json_schema(schema))
     compile_schema(json_schema)
     name = str(json_schema.get("title") or "answer")
     form = {"type": "json_schema", "json_schema": {"name": name, "schema": json_schema}}
