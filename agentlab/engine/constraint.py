@@ -158,15 +158,35 @@ _tokenizers: weakref.WeakKeyDictionary[Weights, LLTokenizer] = weakref.WeakKeyDi
 
 
 def _tokenizer(weights: Weights) -> LLTokenizer:
-    """Made once a model: it reads the whole vocabulary (0.5 s for 50,000 tokens)."""
-    from llguidance.llamacpp import lltokenizer_from_vocab
+    """Made once a model, since it reads the whole vocabulary.
 
+    llguidance's own `lltokenizer_from_vocab`, but without the functions that llama.cpp deprecates.
+    """
     found = _tokenizers.get(weights)
     if found is None:
-        ends = [t for t in range(weights.n_vocab) if weights.ends_generation(t)]
-        found = lltokenizer_from_vocab(weights.vocab, eos_token=ends)
-        _tokenizers[weights] = found
+        found = _tokenizers[weights] = _read_tokenizer(weights)
     return found
+
+
+def _read_tokenizer(weights: Weights) -> LLTokenizer:
+    from llguidance import LLTokenizer
+
+    tokens = []
+    for token in range(weights.n_vocab):
+        piece = weights.raw_piece(token)
+        attributes = llama.llama_vocab_get_attr(weights.vocab, token)
+        added = attributes & llama.LLAMA_TOKEN_ATTR_USER_DEFINED
+        marked = added and piece.startswith(b"<") and piece.endswith(b">")
+        if attributes & llama.LLAMA_TOKEN_ATTR_CONTROL or marked:
+            piece = b"\xff" + piece  # how llguidance knows a token that is no text
+        tokens.append(piece)
+    return LLTokenizer.from_llamacpp(  # type: ignore[attr-defined,no-any-return]  # not in its stub
+        tokens=tokens,
+        vocab_ptr=weights.vocab,
+        tokenize_fptr=ctypes.cast(llama._lib.llama_tokenize, ctypes.c_void_p).value,
+        eos_token=[t for t in range(weights.n_vocab) if weights.ends_generation(t)],
+        slices=None,
+    )
 
 
 class _GuidanceMatcher:
