@@ -2,6 +2,7 @@
 
 library.py      llama.cpp's shared library, its log and what it was built for
 weights.py      one loaded copy of a file a process: vocabulary, metadata
+loading.py      a load that Ctrl-C stops
 context.py      the evaluated tokens of one context: exact prefix reuse, prompts in fixed pieces
 threads.py      how many threads pay just now
 sampling.py     parameters -> llama.cpp sampler chain

@@ -21,6 +21,7 @@ from typing import Any
 from agentlab import cancellation
 from agentlab.engine.context import Context, ContextOptions
 from agentlab.engine.decoding import Piece, Request, decode
+from agentlab.engine.loading import interruptible
 from agentlab.engine.weights import LoadOptions, Weights, find_weights, free_all, load_weights
 from agentlab.errors import ModelError, TurnCancelled
 
@@ -55,6 +56,7 @@ class _Worker:
         self.lock = threading.RLock()
         self.running: _Job | None = None
         self.closed = False
+        self.silent = False
         self.process = os.getpid()
         self.thread = threading.Thread(target=self._serve, name="agentlab-engine", daemon=True)
         self.thread.start()
@@ -75,12 +77,16 @@ class _Worker:
             if self.running is job:
                 self.context.abort()
 
-    def close(self) -> None:
-        """End the thread, and with it every job; whoever waits for one gets TurnCancelled."""
+    def close(self, *, silent: bool = False) -> None:
+        """End the thread, and with it every job; whoever waits for one gets TurnCancelled.
+
+        ``silent``: they get nothing, since the process ends, and would only print it.
+        """
         if self.process != os.getpid():
             return
         with self.lock:
             self.closed = True
+            self.silent = silent
             if self.running is not None:
                 self.running.cancelled = True
                 self.context.abort()
@@ -95,7 +101,7 @@ class _Worker:
     def _run(self, job: _Job) -> None:
         with self.lock:
             if job.cancelled or self.closed:
-                job.put(TurnCancelled())
+                self._refuse(job, TurnCancelled())
                 return
             self.context.clear_abort()
             self.running = job
@@ -106,10 +112,14 @@ class _Worker:
                 job.put(piece)
             job.put(_END)
         except BaseException as error:  # noqa: BLE001 - it belongs to whoever asked
-            job.put(error)
+            self._refuse(job, error)
         finally:
             with self.lock:
                 self.running = None
+
+    def _refuse(self, job: _Job, error: BaseException) -> None:
+        if not self.silent:
+            job.put(error)
 
 
 class Engine:
@@ -215,18 +225,22 @@ def open_engine(path: Path, load: LoadOptions, options: ContextOptions) -> Engin
         TurnCancelled: the scope in force was cancelled while the file was read.
     """
     with _lock:
-        weights = load_weights(path, load)
-        engine = _engines.get((id(weights), options))
+        engine = _open_now(path, load, options)
         if engine is None:
-            engine = _engines[id(weights), options] = Engine(weights, options)
+            engine = interruptible(lambda stop: Engine(load_weights(path, load, stop), options))
+            _engines[id(engine.weights), options] = engine
         return engine
 
 
 def find_engine(path: Path, load: LoadOptions, options: ContextOptions) -> Engine | None:
     """The engine of ``path`` with these options, if there is one now."""
     with _lock:
-        weights = find_weights(path, load)
-        return None if weights is None else _engines.get((id(weights), options))
+        return _open_now(path, load, options)
+
+
+def _open_now(path: Path, load: LoadOptions, options: ContextOptions) -> Engine | None:
+    weights = find_weights(path, load)
+    return None if weights is None else _engines.get((id(weights), options))
 
 
 @atexit.register
@@ -234,7 +248,7 @@ def _close_all() -> None:
     """Threads must not be inside llama.cpp while its memory is torn down."""
     workers = list(_workers)
     for worker in workers:
-        worker.close()
+        worker.close(silent=True)
     for worker in workers:
         worker.thread.join(timeout=_PATIENCE)
     if not any(worker.thread.is_alive() for worker in workers):

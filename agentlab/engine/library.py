@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import _thread
 import ctypes
 import threading
 from collections import deque
@@ -20,17 +19,13 @@ _last_level = threading.local()
 
 @llama.llama_log_callback  # type: ignore[untyped-decorator]  # ctypes' own
 def _on_log(level: int, text: bytes, _user_data: Any) -> None:
-    try:
-        if level == _CONTINUED:
-            level = getattr(_last_level, "value", 0)
-        _last_level.value = level
-        if level in (_WARN, _ERROR):
-            line = text.decode("utf-8", "replace").strip()
-            if line:
-                _problems.append(line)
-    except KeyboardInterrupt:
-        # Nothing can be raised through C: Ctrl-C comes again where it can.
-        _thread.interrupt_main()
+    if level == _CONTINUED:
+        level = getattr(_last_level, "value", 0)
+    _last_level.value = level
+    if level in (_WARN, _ERROR):
+        line = text.decode("utf-8", "replace").strip()
+        if line:
+            _problems.append(line)
 
 
 @cache

@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from agentlab import cancellation
 from agentlab.engine.library import accelerator, llama, recent_problems, start
-from agentlab.errors import ModelFileError
+from agentlab.errors import ModelFileError, TurnCancelled
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +41,9 @@ class Weights:
     Reading it from several threads is safe: llama.cpp does not change a loaded model.
     """
 
-    def __init__(self, path: Path, options: LoadOptions) -> None:
+    def __init__(
+        self, path: Path, options: LoadOptions, stop: threading.Event | None = None
+    ) -> None:
         start()
         params = llama.llama_model_default_params()
         params.n_gpu_layers = options.gpu_layers
@@ -51,23 +52,16 @@ class Weights:
             size = llama.llama_max_devices()
             split = (ctypes.c_float * size)(*options.tensor_split[:size])
             params.tensor_split = split
-        stopped: list[BaseException] = []
 
         @llama.llama_progress_callback  # type: ignore[untyped-decorator]  # ctypes' own
         def go_on(_progress: float, _data: object) -> bool:
-            try:
-                cancellation.raise_if_cancelled()
-            except BaseException as error:  # noqa: BLE001 - Ctrl-C too; raised below
-                stopped.append(error)
-            return not stopped
+            return stop is None or not stop.is_set()
 
         params.progress_callback = go_on
         recent_problems(clear=True)
         pointer = llama.llama_model_load_from_file(os.fsencode(path), params)
-        if stopped:
-            if pointer:
-                llama.llama_model_free(pointer)
-            raise stopped[0]
+        if not pointer and stop is not None and stop.is_set():
+            raise TurnCancelled
         if not pointer:
             raise ModelFileError(
                 f"llama.cpp cannot load {str(path)!r}: {_reason()}",
@@ -140,9 +134,11 @@ class Weights:
 
     def text_of(self, token: int) -> str:
         """A token's text, control tokens included; empty for no token (-1)."""
-        return (
-            self._read_piece(token, special=True).decode("utf-8", "replace") if token >= 0 else ""
-        )
+        return self.raw_piece(token).decode("utf-8", "replace") if token >= 0 else ""
+
+    def raw_piece(self, token: int) -> bytes:
+        """A token's bytes, control tokens included."""
+        return self._read_piece(token, special=True)
 
     def _read_piece(self, token: int, *, special: bool) -> bytes:
         buffer = ctypes.create_string_buffer(256)
@@ -220,12 +216,12 @@ _loaded: weakref.WeakValueDictionary[tuple[object, ...], Weights] = weakref.Weak
 _lock = threading.Lock()
 
 
-def load_weights(path: Path, options: LoadOptions) -> Weights:
+def load_weights(path: Path, options: LoadOptions, stop: threading.Event | None = None) -> Weights:
     """Load ``path``, or return the copy that this process has.
 
     Raises:
         ModelFileError: llama.cpp refuses the file; the message carries its reason.
-        TurnCancelled: the scope in force was cancelled.
+        TurnCancelled: ``stop`` was set meanwhile.
     """
     with _lock:
         key = _key(path, options)
@@ -233,7 +229,7 @@ def load_weights(path: Path, options: LoadOptions) -> Weights:
         if weights is None:
             # By the name given: the parts of a split file are found beside it, not beside what a
             # link points to.
-            weights = _loaded[key] = Weights(path, options)
+            weights = _loaded[key] = Weights(path, options, stop)
         return weights
 
 
