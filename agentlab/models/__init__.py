@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agentlab.boundary import recordable
-from agentlab.errors import ConfigError, UnknownModel
+from agentlab.errors import AgentLabError, ConfigError, UnknownModel
+from agentlab.offline import is_offline
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -71,9 +72,7 @@ def context_length(model: BaseChatModel) -> int | None:
 def _create(spec: str, params: dict[str, Any]) -> BaseChatModel:
     kind, colon, name = spec.partition(":")
     if spec == BOX:
-        from agentlab.models.box import box_model
-
-        return _gguf(box_model(), spec, params)
+        return _gguf(_box_file(), spec, params)
     if not colon or kind not in KINDS:
         raise _unknown(spec)
     if not name.strip():
@@ -81,11 +80,7 @@ def _create(spec: str, params: dict[str, Any]) -> BaseChatModel:
     if kind == "gguf":
         return _gguf(Path(name).expanduser(), spec, params)
     if kind == "hf":
-        from agentlab.models.hub import fetch
-        from agentlab.models.hub_names import HubSpec
-
-        parsed = HubSpec.parse(spec)
-        return _gguf(fetch(parsed.repo, parsed.pattern, revision=parsed.revision), spec, params)
+        return _gguf(_hub_file(spec), spec, params)
     if kind == "scripted":
         from agentlab.models.scripted import create as scripted
 
@@ -108,13 +103,37 @@ _EXAMPLES = {
 }
 
 
+def _box_file() -> Path:
+    """The file of the model in the box; in replay it need not be there, and is not read."""
+    from agentlab.models.box import BOX_NAME, box_model, find_box_model
+
+    if not is_offline():
+        return box_model()
+    try:
+        return find_box_model()
+    except AgentLabError:
+        return Path(BOX_NAME)
+
+
+def _hub_file(spec: str) -> Path:
+    """The file that ``spec`` means; in replay nobody asks the hub for it."""
+    from agentlab.models.hub_names import HubSpec
+
+    parsed = HubSpec.parse(spec)
+    if is_offline():
+        return Path(parsed.pattern)
+    from agentlab.models.hub import fetch
+
+    return fetch(parsed.repo, parsed.pattern, revision=parsed.revision)
+
+
 def _gguf(path: Path, spec: str, params: dict[str, Any]) -> BaseChatModel:
     from agentlab.models.checksums import check_sha256
     from agentlab.models.gguf import create
 
     expected = params.pop("sha256", None)
     model = create(path, spec, **params)
-    if expected is not None:
+    if expected is not None and not is_offline():
         check_sha256(path, str(expected), hint="download the file again, or correct sha256=")
     return model
 

@@ -103,11 +103,12 @@ class GGUFChatModel(CallParameters, BaseChatModel):
     def identity(self) -> Mapping[str, Any]:
         """What its answers depend on, besides the request: names the file by its sha256.
 
-        Only the name where the file is not there, as on a machine that only replays.
+        Only the name where the file is not there, and in replay, which reads no model file: the
+        recording knows the rest.
         """
         import hashlib
 
-        if not self.path.exists():
+        if is_offline() or not self.path.exists():
             return {"name": self.model_name}
         template = self._template_source() or ""
         return {
