@@ -8,7 +8,18 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from agentlab.scenarios.expectations import data, text
+from agentlab.scenarios.expectations import (
+    budget,
+    code,
+    data,
+    meaning,
+    memory,
+    numbers,
+    path,
+    retrieval,
+    streams,
+    text,
+)
 from agentlab.scenarios.expectations.base import (
     All,
     AnyOf,
@@ -42,13 +53,24 @@ DATA: dict[str, Compile] = {
     "at": data.compile_at,
 }
 NUMBER: dict[str, Compile] = {
-    "min": partial(data.compile_bound, least=True),
-    "max": partial(data.compile_bound, least=False),
+    "min": partial(numbers.compile_bound, least=True),
+    "max": partial(numbers.compile_bound, least=False),
 }
 APPROX = ("approx", "tol", "rel")
 LOGIC = ("any", "not")
 MATCHERS = (*TEXT, *DATA, *APPROX, *NUMBER, "in", *LOGIC)
-RUN: dict[str, Compile] = {}
+RUN: dict[str, Compile] = {
+    "similar": meaning.compile_similar,
+    "judge": meaning.compile_judge,
+    "logprob": meaning.compile_logprob,
+    "trajectory": path.compile_trajectory,
+    "memory": memory.compile_memory,
+    "retrieved": retrieval.compile_retrieved,
+    "cites": retrieval.compile_cites,
+    "budget": budget.compile_budget,
+    "stream": streams.compile_stream,
+    "code": code.compile_code,
+}
 EXPECTATIONS = (*TEXT, *DATA, "in", *RUN, *LOGIC)
 
 
@@ -105,7 +127,7 @@ class _Compiler:
                 raise error
         parts: list[Matcher] = []
         if any(key in raw for key in APPROX):
-            parts.append(data.compile_approx(raw, place))
+            parts.append(numbers.compile_approx(raw, place))
         for key, value in raw.items():
             if key not in APPROX:
                 parts += self._matcher_parts(key, value, place / key)

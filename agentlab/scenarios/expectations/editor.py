@@ -69,7 +69,99 @@ _MATCHERS: dict[str, Any] = {
     "any": {"description": "one of these holds", **_many(_VALUE)},
     "not": {"description": "this does not hold", **_VALUE},
 }
-_RUN: dict[str, Any] = {}
+_MODEL = {"type": "string", "minLength": 1}
+_TOOL = {
+    "anyOf": [
+        {"type": "string", "minLength": 1},
+        {
+            "type": "object",
+            "minProperties": 1,
+            "maxProperties": 1,
+            "additionalProperties": {"type": "object"},
+        },
+    ]
+}
+_TOOLS = {"type": "array", "items": _TOOL}
+_COUNT = {"anyOf": [_NUMBER, _MATCHER]}
+_LIMIT = {"anyOf": [{"type": "number", "minimum": 0}, _MATCHER]}
+_LEAST = {"anyOf": [_SHARE, _MATCHER]}
+_NAMES = _many(_WORD)
+_RUN: dict[str, Any] = {
+    "similar": {
+        "description": "like this text, by the cosine of their embeddings",
+        **_mapping(
+            {
+                "to": {"type": "string"},
+                "min": {"type": "number", "minimum": -1, "maximum": 1},
+                "model": _MODEL,
+            },
+            "to",
+        ),
+    },
+    "judge": {
+        "description": "a model says yes, with at least this probability",
+        **_mapping({"ask": {"type": "string"}, "model": _MODEL, "p": _SHARE}, "ask"),
+    },
+    "logprob": {
+        "description": "how sure the model was of its answer",
+        **_mapping({"min_agree": _SHARE, "min_mean": {"type": "number", "maximum": 0}}),
+    },
+    "trajectory": {
+        "description": "which tools were called",
+        **_mapping(
+            {
+                "exact": {"description": "these calls and no others", **_TOOLS},
+                "in_order": {"description": "these in this order", **_TOOLS, "minItems": 1},
+                "any_order": {"description": "these in any order", **_TOOLS, "minItems": 1},
+                "subset": {"description": "none but these", **_TOOLS},
+                "never": {"description": "none of these", **_TOOLS, "minItems": 1},
+                "calls": {
+                    "description": "how often each tool is called",
+                    "type": "object",
+                    "additionalProperties": _COUNT,
+                    "minProperties": 1,
+                },
+                "no_repeat": {"description": "no call twice, arguments included", "const": True},
+            }
+        ),
+    },
+    "memory": {"description": "the text that the memory showed the model", **_MATCHER},
+    "retrieved": {
+        "description": "what was retrieved, against what should be",
+        **_mapping(
+            {
+                "recall": _LEAST,
+                "precision": _LEAST,
+                "mrr": _LEAST,
+                "k": {"type": "integer", "minimum": 1},
+                "spans": _NAMES,
+                "docs": _NAMES,
+            }
+        ),
+        "oneOf": [{"required": ["spans"]}, {"required": ["docs"]}],
+    },
+    "cites": {
+        "description": "what the answer cites",
+        **_mapping({"only": {"const": "retrieved"}, "spans": _NAMES, "grounded": _LEAST}),
+    },
+    "budget": {
+        "description": "the most a run may cost; seconds are the recording's",
+        **_mapping(
+            dict.fromkeys(
+                ("tokens", "prompt_tokens", "model_calls", "tool_calls", "seconds", "usd"), _LIMIT
+            )
+        ),
+    },
+    "stream": {
+        "description": "the pieces in which the answer came",
+        **_mapping({"chunks": _COUNT, "joined": {"const": True}}),
+    },
+    "code": {
+        "description": "a function of the project: module:function",
+        "type": "string",
+        "pattern": r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*$",
+    },
+}
 _EXPECTATIONS: dict[str, Any] = {
     **_TEXT,
     **_DATA,
