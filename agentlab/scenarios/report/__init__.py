@@ -3,7 +3,8 @@
 ::
 
     terminal.py    a line a scenario, then what is wrong
-    page.py        one self-contained HTML page
+    page.py        one self-contained HTML page, from page.html.jinja, page.css and page.js
+    timeline.py    its steps, and what is new in each
     junitxml.py    JUnit XML
     github.py      Markdown, for a job summary or a comment on a pull request
     plain.py       plain values: the JSON report, and what the page is made of
@@ -16,7 +17,8 @@ A report is made of recorded values only, so the same results give the same byte
 
 from agentlab.scenarios.report.github import markdown
 from agentlab.scenarios.report.junitxml import junit
+from agentlab.scenarios.report.page import html
 from agentlab.scenarios.report.plain import as_json
 from agentlab.scenarios.report.terminal import scenario_text, write_terminal
 
-__all__ = ["as_json", "junit", "markdown", "scenario_text", "write_terminal"]
+__all__ = ["as_json", "html", "junit", "markdown", "scenario_text", "write_terminal"]

@@ -59,10 +59,7 @@ def _scenario(result: ScenarioResult) -> dict[str, Any]:
         "drift": _drift(result),
         "mutation": plain(result.mutation),
         "turns": [_turn(turn) for turn in result.run.turns] if result.run is not None else [],
-        "steps": [
-            _step(number, outcome, step, messages)
-            for number, (outcome, step) in enumerate(trajectory(result), 1)
-        ],
+        "steps": _steps(result, messages),
         "messages": messages,
     }
 
@@ -144,6 +141,18 @@ def _is_of(step: Step, outcome: Outcome) -> bool:
         outcome.target,
         outcome.seconds,
     )
+
+
+def _steps(result: ScenarioResult, messages: dict[str, Any]) -> list[dict[str, Any]]:
+    turns = result.run.turns if result.run is not None else ()
+    rows, made = [], 0
+    for number, (outcome, step) in enumerate(trajectory(result), 1):
+        row = _step(number, outcome, step, messages)
+        inside = [n for n, turn in enumerate(turns, 1) if turn.first <= made < turn.last]
+        row["turn"] = inside[0] if inside and step is not None else None
+        made += step is not None
+        rows.append(row)
+    return rows
 
 
 def _step(
