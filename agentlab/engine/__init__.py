@@ -6,7 +6,7 @@ loading.py      a load that Ctrl-C stops
 context.py      the evaluated tokens of one context: exact prefix reuse, prompts in fixed pieces
 threads.py      how many threads pay just now
 sampling.py     parameters -> llama.cpp sampler chain
-constraint.py   JSON schema, regex, choices or GBNF -> which token may come next
+constraint.py   JSON schema, regex, choices, Lark or GBNF -> which token may come next
 text.py         token pieces -> text, stop strings
 decoding.py     one request -> pieces, until it ends
 engine.py       the thread that owns a context and serves requests in turn
@@ -16,6 +16,7 @@ from agentlab.engine.constraint import (
     Constraint,
     compile_choices,
     compile_grammar,
+    compile_lark,
     compile_regex,
     compile_schema,
 )
@@ -43,6 +44,7 @@ __all__ = [
     "build",
     "compile_choices",
     "compile_grammar",
+    "compile_lark",
     "compile_regex",
     "compile_schema",
     "find_engine",

@@ -1,7 +1,8 @@
 """What an answer must look like, and which token may come next.
 
-JSON schemas, regular expressions and choices are followed by llguidance, GBNF by llama.cpp's own
-grammar sampler. Both are asked about one token first; only where it is refused about all of them.
+JSON schemas, regular expressions, choices and Lark grammars are followed by llguidance, GBNF by
+llama.cpp's own grammar sampler. Both are asked about one token first; only where it is refused
+about all of them.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from agentlab.engine.library import llama
+from agentlab.engine.library import llama, recent_problems, start
 from agentlab.engine.weights import Weights
 from agentlab.errors import GrammarError
 
@@ -85,6 +86,22 @@ def compile_schema(schema: Mapping[str, Any]) -> Constraint:
     return _checked(grammar, "the JSON schema cannot be decoded under")
 
 
+def compile_lark(grammar: str) -> Constraint:
+    """A grammar in llguidance's Lark syntax, whose start rule is ``start``.
+
+    A schema inside it (``%json {"x-guidance": {"lenient": true}, …}``) may ask for keywords that
+    cannot be kept to while decoding to be ignored; its layout is its own matter too.
+
+    Raises:
+        GrammarError: it does not compile.
+    """
+    from llguidance import LLMatcher
+
+    return _checked(
+        LLMatcher.grammar_from_lark(grammar), "the Lark grammar does not compile", lenient=True
+    )
+
+
 def compile_regex(pattern: str) -> Constraint:
     """A regular expression (without look-around and back references) for the whole answer.
 
@@ -113,11 +130,11 @@ def compile_choices(choices: Sequence[str]) -> Constraint:
 
 
 @lru_cache(maxsize=256)
-def _checked(grammar: str, problem: str) -> Constraint:
+def _checked(grammar: str, problem: str, *, lenient: bool = False) -> Constraint:
     from llguidance import LLMatcher
 
     failed, messages = LLMatcher.validate_grammar_with_warnings(grammar)
-    if failed or messages:
+    if failed or (messages and not lenient):
         reason = " ".join(messages[0].split())
         raise GrammarError(
             f"{problem}: {reason}",
@@ -250,10 +267,12 @@ os.register_at_fork(after_in_child=_renew_lock)
 def _native_sampler(weights: Weights | None, gbnf: str) -> tuple[Any, str]:
     """llama.cpp's grammar sampler (NULL where it does not compile) and why not.
 
-    llama.cpp prints the reason to the standard error and nowhere else, so that is read here.
+    llama.cpp prints most reasons to the standard error, so that is read here, and logs the others.
     """
     if weights is not None:
         return llama.llama_sampler_init_grammar(weights.vocab, gbnf.encode(), b"root"), ""
+    start()
+    recent_problems(clear=True)
     with _stderr_lock, tempfile.TemporaryFile() as captured:
         try:
             saved = os.dup(2)
@@ -272,8 +291,9 @@ def _native_sampler(weights: Weights | None, gbnf: str) -> tuple[Any, str]:
             with suppress(OSError):
                 os.write(2, data)
         lines = data.decode("utf-8", "replace").splitlines()
-    reason = next((line for line in lines if line.strip()), "") or "it has no rule named root"
-    reason = reason.removeprefix("parse: ").removeprefix("error parsing grammar: ")
+    lines += recent_problems()
+    reason = next((line for line in lines if line.strip()), "") or "no reason given"
+    reason = re.sub(r"^\w+: ", "", reason).removeprefix("error parsing grammar: ")
     return sampler, reason
 
 

@@ -12,7 +12,7 @@ import llama_cpp.llama_cpp as llama
 
 __all__ = ["accelerator", "build", "llama", "recent_problems", "start"]
 
-_WARN, _ERROR, _CONTINUED = 2, 3, 5
+_WARN, _ERROR, _CONTINUED = 3, 4, 5  # of ggml.h
 _problems: deque[str] = deque(maxlen=20)
 _last_level = threading.local()
 
