@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
 from agentlab.errors import ScenarioError
+from agentlab.scenarios.expectations.diffs import MISSING
 from agentlab.scenarios.results import Failure, Run
 
 S = TypeVar("S")
@@ -70,8 +71,8 @@ def fields(raw: Any, place: Place, known: Sequence[str], needed: Sequence[str] =
 
 
 def kind_of(value: Any) -> str:
-    """The kind of a YAML value, for messages."""
-    if value is None:
+    """The kind of a value, for messages."""
+    if value is None or value is MISSING:
         return "nothing"
     if isinstance(value, Mapping):
         return "a mapping" if value else "an empty mapping"
@@ -81,7 +82,9 @@ def kind_of(value: Any) -> str:
         return "text"
     if isinstance(value, int | float):
         return "a number"
-    return "a list" if value else "an empty list"
+    if isinstance(value, list | tuple):
+        return "a list" if value else "an empty list"
+    return f"a {type(value).__name__}"
 
 
 class NeedsModel(Exception):
