@@ -34,7 +34,7 @@ def markdown(suite: SuiteResult) -> str:
     parts = [f"### AgentLab: {wording.totals(suite)}\n", _table(suite)]
     size, left_out = sum(map(len, parts)), 0
     for result in suite.results:
-        if result.ok and not result.warnings:
+        if result.ok and not result.warnings and not wording.survivors(result.mutation or {}):
             continue
         details = _details(result)
         if size + len(details) > _MOST:

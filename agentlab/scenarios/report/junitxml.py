@@ -20,8 +20,9 @@ _NOT_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 def junit(suite: SuiteResult) -> str:
     """The report as JUnit XML.
 
-    ``time`` is the recorded time. A drift and an expectation that is not met are failures; a
-    scenario that could not run is an error. Characters that XML cannot hold are left out.
+    It keeps to the schema that Jenkins checks. ``time`` is the recorded time. A drift and an
+    expectation that is not met are failures; a scenario that could not run is an error.
+    Characters that XML cannot hold are left out.
     """
     suite = cleaned_suite(suite)
     root = ET.Element("testsuites", {"name": "agentlab", **_counts(suite.results)})
@@ -38,7 +39,8 @@ def _suite(root: ET.Element, file: str, results: Sequence[ScenarioResult]) -> No
     )
     skipped = sum(result.status == "skipped" for result in results)
     element.set("skipped", str(skipped))
-    _properties(element, {"note": wording.PLUMBING})
+    properties = ET.SubElement(element, "properties")
+    ET.SubElement(properties, "property", {"name": "note", "value": wording.PLUMBING})
     for result in results:
         _case(element, result)
 
@@ -64,43 +66,36 @@ def _case(parent: ET.Element, result: ScenarioResult) -> None:
             "time": _time(found.seconds),
         },
     )
-    properties = {
-        "status": result.status,
-        "mode": result.mode,
-        "calls": str(found.calls),
-        "input_tokens": str(found.input_tokens),
-        "output_tokens": str(found.output_tokens),
-    }
-    if result.tags:
-        properties["tags"] = " ".join(result.tags)
-    if result.drift is not None:
-        properties |= {"drift": result.drift.what, "drift_step": str(result.drift.step)}
-    _properties(case, properties)
     if result.status == "skipped":
         ET.SubElement(case, "skipped", {"message": _xml(result.hint or result.error)})
     elif not result.ok:
         tag = "error" if result.status == "error" else "failure"
         element = ET.SubElement(case, tag, {"type": result.status, "message": _message(result)})
         element.text = _xml(scenario_text(result))
-    elif result.warnings:
-        ET.SubElement(case, "system-out").text = _xml(scenario_text(result))
+    ET.SubElement(case, "system-out").text = _xml(_more(result))
+
+
+def _more(result: ScenarioResult) -> str:
+    """What schemas have no place for: they allow properties for a suite, not for a case."""
+    lines = [f"{result.status}; mode {result.mode}; {wording.summed(figures(result))}"]
+    if result.tags:
+        lines.append(f"tags: {' '.join(result.tags)}")
+    if result.mutation:
+        lines.append(wording.noticed(result.mutation))
+    if result.warnings and result.ok:
+        lines.append(scenario_text(result))
+    return "\n".join(lines)
 
 
 def _message(result: ScenarioResult) -> str:
     if result.drift is not None:
-        return _xml(f"{result.drift.what} at {wording.where_drifted(result)}")
+        return _xml(f"{result.drift.what} {wording.where_drifted(result)}")
     if result.failures and result.status != "error":
         first, *others = result.failures
         more = f" and {len(others)} more" if others else ""
         said = first.message or f"expected {first.expected[:200]!r}, got {first.got[:200]!r}"
         return _xml(f"{first.path}: {said}{more}")
     return _xml(result.error)
-
-
-def _properties(parent: ET.Element, values: dict[str, str]) -> None:
-    element = ET.SubElement(parent, "properties")
-    for name, value in values.items():
-        ET.SubElement(element, "property", {"name": name, "value": _xml(value)})
 
 
 def _time(seconds: float) -> str:

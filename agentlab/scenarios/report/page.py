@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from agentlab.safe_text import visible
 from agentlab.scenarios.report import wording
 from agentlab.scenarios.report.plain import as_json
-from agentlab.scenarios.report.timeline import answer, as_text, message_parts, with_timeline
+from agentlab.scenarios.report.timeline import about, answer, as_text, message_parts, with_timeline
 from agentlab.scenarios.results import SuiteResult
 
 if TYPE_CHECKING:
@@ -67,14 +67,17 @@ def _template() -> Template:
         lstrip_blocks=True,
     )
     environment.filters |= {
+        "about": about,
         "answer": answer,
         "as_text": as_text,
         "count": wording.count,
         "is_long": _is_long,
         "message_parts": message_parts,
+        "noticed": wording.noticed,
         "only": _only,
         "seconds": wording.seconds,
         "start": _start,
+        "survivors": wording.survivors,
     }
     environment.globals["most"] = _MOST_SIGNS
     return environment.from_string(_data("page.html.jinja"))

@@ -87,7 +87,12 @@ def _drift(result: ScenarioResult) -> dict[str, Any] | None:
     if result.drift is None:
         return None
     steps = [{"what": what, "command": command} for what, command in wording.next_steps(result)]
-    return {**result.drift.as_dict(), "turn": wording.turn_of(result), "next": steps}
+    return {
+        **result.drift.as_dict(),
+        "turn": wording.turn_of(result),
+        "place": wording.where_drifted(result),
+        "next": steps,
+    }
 
 
 def _turn(turn: TurnRun) -> dict[str, Any]:

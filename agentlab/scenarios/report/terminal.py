@@ -61,7 +61,7 @@ def scenario_text(result: ScenarioResult) -> str:
 def _lines(suite: SuiteResult, style: _Style, width: int) -> Iterator[str]:
     yield from _table(suite.results, style, width)
     for result in suite.results:
-        if not result.ok or result.warnings:
+        if not result.ok or result.warnings or wording.survivors(result.mutation or {}):
             yield ""
             yield from _details(result, style, width)
     if suite.results:
@@ -90,8 +90,12 @@ def _table(results: Sequence[ScenarioResult], style: _Style, width: int) -> Iter
         label = style(_OF_STATUS[result.status], f"{wording.LABELS[result.status]:5}")
         name = cells[0] + " " * (sizes[0] - _columns(cells[0]))
         numbers = [f"{cell:>{size}}" for cell, size in zip(cells[1:], sizes[1:], strict=True)]
-        warned = f"  {wording.count(len(result.warnings), 'warning')}" if result.warnings else ""
-        yield f"  {label} {name}  {'  '.join(numbers)}{style('yellow', warned)}"
+        notes = [wording.count(len(result.warnings), "warning")] if result.warnings else []
+        notes += [wording.noticed(result.mutation)] if result.mutation else []
+        noted = style("yellow", f"  {', '.join(notes)}" if notes else "")
+        yield f"  {label} {name}  {'  '.join(numbers)}{noted}"
+        if result.status == "skipped" and (result.hint or result.error):
+            yield from _folded(result.hint or result.error, "        ", width)
 
 
 def _cells(result: ScenarioResult) -> tuple[str, str, str, str]:
@@ -122,6 +126,8 @@ def _details(result: ScenarioResult, style: _Style, width: int) -> Iterator[str]
     for failure in result.warnings:
         yield f"  {style('yellow', 'warning')}"
         yield from _failure(failure, style, width)
+    for survivor in wording.survivors(result.mutation or {}):
+        yield from _folded(survivor, "  not noticed: ", width)
     if result.hint and result.drift is None:
         yield from _folded(result.hint, "  hint: ", width)
 
@@ -152,7 +158,7 @@ def _block(lead: str, text: str, colour: str, style: _Style) -> Iterator[str]:
 
 def _drift(result: ScenarioResult, drift: Drift, style: _Style, width: int) -> Iterator[str]:
     behind = wording.stale(drift)
-    yield f"  at {visible(wording.where_drifted(result))}{f'; {behind}' if behind else ''}"
+    yield f"  {visible(wording.where_drifted(result))}{f'; {behind}' if behind else ''}"
     for change in drift.changes:
         yield f"  {style('bold', visible(change.where))}  {style('yellow', change.what)}"
         yield from _folded(_said(change), "    ", width)

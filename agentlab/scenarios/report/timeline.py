@@ -81,6 +81,17 @@ def _vectors(reply: Any) -> str:
     return f"{len(reply):,} vectors" if nested else "a vector"
 
 
+def about(document: dict[str, Any]) -> str:
+    """All of a document but its text, in one line: ``source: manual.md; page: 3``."""
+    fields = {name: value for name, value in document.items() if name not in ("text", "metadata")}
+    metadata = document.get("metadata")
+    if isinstance(metadata, dict):
+        fields = {**metadata, **fields}
+    elif metadata:
+        fields["metadata"] = metadata
+    return "; ".join(f"{name}: {as_text(value, indent=None)}" for name, value in fields.items())
+
+
 def as_text(value: Any, indent: int | None = 2) -> str:
     """A text as it is, other values as JSON."""
     if isinstance(value, str):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Mapping
+from typing import Any
 
 from agentlab.recording import Drift
 from agentlab.scenarios.report.figures import Figures
@@ -71,7 +73,7 @@ def turn_of(result: ScenarioResult) -> int | None:
 
 
 def where_drifted(result: ScenarioResult) -> str:
-    """``step 3 of 7 (model gpt, turn 2)``."""
+    """``at step 3 of 7 (model gpt, turn 2)``."""
     drift = result.drift
     assert drift is not None
     called = drift.kind if drift.kind == drift.target else f"{drift.kind} {drift.target}"
@@ -79,7 +81,7 @@ def where_drifted(result: ScenarioResult) -> str:
     inside = called if turn is None else f"{called}, turn {turn}"
     if drift.step > drift.of:
         return f"after the last of {count(drift.of, 'step')} ({inside})"
-    return f"step {drift.step} of {drift.of} ({inside})"
+    return f"at step {drift.step} of {drift.of} ({inside})"
 
 
 def stale(drift: Drift) -> str:
@@ -111,3 +113,20 @@ def next_steps(result: ScenarioResult) -> list[tuple[str, str]]:
         unlikely = drift.likelihood is not None and drift.likelihood.agree < 1
         steps.insert(1 if unlikely else 0, accept)
     return steps
+
+
+def noticed(mutation: Mapping[str, Any]) -> str:
+    """``8 of 9 mutations noticed``."""
+    killed, survived = mutation.get("killed", 0), mutation.get("survived", 0)
+    said = f"{killed:,} of {count(killed + survived, 'mutation')} noticed"
+    undecided = mutation.get("undecided", 0)
+    return f"{said}, {undecided:,} that only a model could judge" if undecided else said
+
+
+def survivors(mutation: Mapping[str, Any]) -> list[str]:
+    """The mutations that no expectation noticed: ``turn 1: another number: 842 -> 843``."""
+    return [
+        f"turn {item['turn'] + 1}: {item['what']}: {item['change']}"
+        for item in mutation.get("items", ())
+        if item["verdict"] == "survived"
+    ]
