@@ -14,17 +14,19 @@ from agentlab.engine import (
     Constraint,
     compile_choices,
     compile_grammar,
+    compile_lark,
     compile_regex,
     compile_schema,
 )
 from agentlab.errors import AgentLabError, ConfigError, GrammarError, InvalidOutput
 from agentlab.models._structured import parse_structured
 
-FORMATS = frozenset({"grammar", "regex", "choices", "response_format"})
+FORMATS = frozenset({"grammar", "lark", "regex", "choices", "response_format"})
+_COMPILERS = {"grammar": compile_grammar, "lark": compile_lark, "regex": compile_regex}
 
 
 def constraint_of(given: Mapping[str, Any]) -> Constraint | None:
-    """The constraint that a call's ``grammar``, ``regex``, ``choices`` or ``response_format`` asks.
+    """The constraint that a call asks for by one of :data:`FORMATS`, None without one.
 
     Raises:
         GrammarError: it does not compile.
@@ -42,7 +44,7 @@ def constraint_of(given: Mapping[str, Any]) -> Constraint | None:
         return compile_choices(value if isinstance(value, str) else list(value))
     if not isinstance(value, str):
         raise GrammarError(f"{name} must be text, not {type(value).__name__}")
-    return compile_grammar(value) if name == "grammar" else compile_regex(value)
+    return _COMPILERS[name](value)
 
 
 def _of_response_format(value: Any) -> Constraint | None:

@@ -62,8 +62,8 @@ class GGUFChatModel(CallParameters, BaseChatModel):
     one loaded copy.
 
     A call takes, besides ``stop`` and every sampling field below (``model.bind(temperature=0)``),
-    one of ``grammar`` (GBNF), ``regex``, ``choices`` and ``response_format`` (OpenAI's form), which
-    the answer then cannot but obey.
+    one of ``grammar`` (GBNF), ``lark`` (llguidance's grammars), ``regex``, ``choices`` and
+    ``response_format`` (OpenAI's form), which the answer then cannot but obey.
     """
 
     model_config = ConfigDict(
