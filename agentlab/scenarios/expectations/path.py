@@ -42,14 +42,18 @@ class Wanted:
 
     def fits(self, call: ToolCall) -> bool:
         """Whether ``call`` is of this tool, with fitting arguments."""
-        return call.name == self.name and not self.misses(call)
+        return call.name == self.name and all(
+            not matcher.check(call.args.get(name, MISSING), _SILENT)
+            for name, matcher in self.args.items()
+        )
 
-    def misses(self, call: ToolCall) -> list[Failure]:
-        """What of the arguments does not fit."""
-        found: list[Failure] = []
-        for name, matcher in self.args.items():
-            found += matcher.check(call.args.get(name, MISSING), _SILENT)
-        return found
+    def misses(self, call: ToolCall) -> list[tuple[str, Failure]]:
+        """The arguments that do not fit, with how."""
+        return [
+            (name, failure)
+            for name, matcher in self.args.items()
+            for failure in matcher.check(call.args.get(name, MISSING), CheckContext())
+        ]
 
     def __str__(self) -> str:
         if not self.args:
@@ -75,8 +79,8 @@ class Order(Check[Run]):
         message = ""
         if wanted is not None and call is not None and wanted.name == call.name:
             message = "; ".join(
-                f"{failure.path.rpartition('.')[2]}: expected {failure.expected}, got {failure.got}"
-                for failure in _explained(wanted, call)
+                f"{name}: expected {failure.expected}, got {failure.got}"
+                for name, failure in wanted.misses(call)
             )
         elif wanted is not None:
             message = f"{wanted} is not called" + (" after that" if at and call is None else "")
@@ -91,13 +95,6 @@ class Order(Check[Run]):
 
     def evidence(self, subject: Run) -> str:
         return _told(made_calls(subject))
-
-
-def _explained(wanted: Wanted, call: ToolCall) -> list[Failure]:
-    found: list[Failure] = []
-    for name, matcher in wanted.args.items():
-        found += matcher.check(call.args.get(name, MISSING), CheckContext())
-    return found[:5]
 
 
 # The first thing that is not as wanted: (what was wanted, the call in its place, its position).
@@ -210,7 +207,11 @@ class Count(Check[Run]):
         if not self.number.check(count, context):
             return []
         message = f"of {_told(calls)}" if context.explain else ""
-        return [Failure(str(self.place), str(self), f"{count} calls", message)]
+        return [
+            Failure(
+                str(self.place), str(self), f"{count} {'call' if count == 1 else 'calls'}", message
+            )
+        ]
 
     def __str__(self) -> str:
         return f"calls of {self.name}: {self.number}"

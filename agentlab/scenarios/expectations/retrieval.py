@@ -31,7 +31,7 @@ CITES = ("only", "spans", "grounded")
 SUPPORT = 0.6
 _WORD = re.compile(r"\w+")
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
-_MARKS = re.compile(r"\[[^\[\]\n]{1,120}\]")
+_MARKS = re.compile(r"\s*\[[^\[\]\n]{1,120}\]")
 _SENTENCE = re.compile(r"(?<=[.!?。！？])\s+|\n+")
 _COMMON_WORDS = """
 about after again all also and any are because been before being but can could did does down each
@@ -179,7 +179,7 @@ def groundedness(run: Run) -> tuple[float, list[str]]:
     words, numbers = _content(source), set(_NUMBER.findall(source))
     supported, unsupported = 0, []
     for sentence in _SENTENCE.split(_answer(run)):
-        bare = _MARKS.sub(" ", sentence).strip()
+        bare = _MARKS.sub("", sentence).strip()
         said, counted = _content(bare), set(_NUMBER.findall(bare))
         if not said and not counted:
             continue
