@@ -17,7 +17,7 @@ from agentlab.errors import ConfigError
 if TYPE_CHECKING:
     from agentlab._settings import Settings
 
-Folder = Literal["prompts", "tools", "scenarios"]
+Folder = Literal["prompts", "tools", "scenarios", "corpus"]
 PROJECT_FILE = "agentlab.toml"
 
 
@@ -31,7 +31,7 @@ def project_folder() -> Path:
 
 
 def shipped_folder(name: Folder) -> Path:
-    """The prompts, tools or scenarios that come with AgentLab."""
+    """The prompts, tools, scenarios or demo corpus that come with AgentLab."""
     package = Path(__file__).parent
     inside = package / "_shipped" / name
     return inside if inside.is_dir() else package.parent / name

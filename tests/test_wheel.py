@@ -16,7 +16,7 @@ from hatchling import build
 from agentlab.config import folders, shipped_folder
 
 ROOT = Path(__file__).parent.parent
-FOLDERS = ("prompts", "tools", "scenarios")
+FOLDERS = ("prompts", "tools", "scenarios", "corpus")
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +53,7 @@ def test_a_prompt_is_read_from_an_unpacked_wheel(wheel: Path, tmp_path: Path) ->
         "import json, agentlab, agentlab.config as c\n"
         "from agentlab import load_prompt\n"
         "print(json.dumps({'package': agentlab.__file__,\n"
-        "  'folders': {n: str(c.shipped_folder(n)) for n in ('prompts', 'tools', 'scenarios')},\n"
+        f"  'folders': {{n: str(c.shipped_folder(n)) for n in {FOLDERS}}},\n"
         "  'title': load_prompt('story/title').invoke({'summary': 'a lost key'}).to_string()}))\n"
     )
     run = subprocess.run(
