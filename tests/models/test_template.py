@@ -82,22 +82,9 @@ ALL = {
     "smollm2": SMOLLM2,
     "chatml": CHATML,
 }
-CONTROL = ["<s>", "</s>", "[INST]", "[/INST]", "<start_of_turn>", "<end_of_turn>"] + [
-    f"<|{name}|>"
-    for name in (
-        [
-            "im_start",
-            "im_end",
-            "system",
-            "user",
-            "assistant",
-            "end",
-            "eot_id",
-            "start_header_id",
-            "end_header_id",
-        ]
-    )
-]
+NAMES = "im_start im_end system user assistant end eot_id start_header_id end_header_id"
+CONTROL = ["<s>", "</s>", "[INST]", "[/INST]", "<start_of_turn>", "<end_of_turn>"]
+CONTROL += [f"<|{name}|>" for name in NAMES.split()]
 
 
 class Letters:
