@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -64,7 +64,7 @@ def _changed_turns(run: Run, index: int) -> Iterator[tuple[str, str, TurnRun]]:
             for what, change, text in texts.changed(turn.text, others):
                 data = values.replaced(values.data_of(output), place, text)
                 yield what, change, _with_value(turn, data, text)
-        for what, change, value in values.changed(values.data_of(output), skip=place):
+        for what, change, value in values.changed(values.data_of(output), _no_answer(turn, place)):
             yield what, change, _with_value(turn, value, _text_of(turn, value))
     for what, change, text, value in citing.changed(run, index):
         yield (
@@ -74,11 +74,22 @@ def _changed_turns(run: Run, index: int) -> Iterator[tuple[str, str, TurnRun]]:
         )
 
 
+# Of a mapping: what the answer was made from, and what has changes of its own.
+_BESIDE = ("documents", "citations", "messages")
+
+
+def _no_answer(turn: TurnRun, place: values.Path | None) -> list[values.Path]:
+    """Where in a turn's value to change nothing: its text, what it was given, what it came from."""
+    paths: list[values.Path] = [(name,) for name in _BESIDE]
+    if isinstance(turn.input, Mapping) and isinstance(turn.output, Mapping):
+        paths += [(k,) for k, v in turn.input.items() if turn.output.get(k) == v]
+    return paths if place is None else [*paths, place]
+
+
 def _is_text(output: Any) -> bool:
     return (
         output is None
         or isinstance(output, str)
-        or hasattr(output, "tool_call_id")
         or (hasattr(output, "content") and hasattr(output, "type"))
     )
 

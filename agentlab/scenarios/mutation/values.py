@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from agentlab.recording.codec import plain
@@ -21,9 +21,13 @@ def data_of(output: Any) -> Any:
     return plain(output)
 
 
-def changed(value: Any, skip: Path | None = None) -> Iterator[Change]:
-    """Changes of ``value``, none of them at ``skip``."""
-    leaves = [(path, leaf) for path, leaf in _leaves(value) if path != skip]
+def changed(value: Any, skip: Collection[Path] = ()) -> Iterator[Change]:
+    """Changes of ``value``, none of them at or under a path in ``skip``."""
+    leaves = [
+        (path, leaf)
+        for path, leaf in _leaves(value)
+        if not any(path[: len(known)] == known for known in skip)
+    ]
     numbers = [(p, v) for p, v in leaves if isinstance(v, int | float) and not isinstance(v, bool)]
     for path, number in numbers[:1] + numbers[1:][-1:]:
         yield _change("number", value, path, number, number + 1)
@@ -43,7 +47,7 @@ def changed(value: Any, skip: Path | None = None) -> Iterator[Change]:
             yield _change("text replaced", value, path, text, other)
         yield _change("text emptied", value, path, text, "")
     if isinstance(value, Mapping):
-        for name in [n for n in value if (n,) != skip][:1]:
+        for name in [n for n in value if (n,) not in skip][:1]:
             rest = {k: v for k, v in value.items() if k != name}
             yield "member dropped", step("$", name), rest
     elif isinstance(value, list) and value:
