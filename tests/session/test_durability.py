@@ -253,7 +253,7 @@ def test_a_newer_version_is_refused(store: Store, echo: Echo) -> None:
     data = store.path.read_bytes()
     with pytest.raises(StoreError, match=f"has version {VERSION + 1}") as caught:
         store.names()
-    assert "upgrade" in caught.value.hint
+    assert "newer" in caught.value.hint
     assert store.path.read_bytes() == data
 
 
