@@ -157,7 +157,7 @@ class HostedCalls(_Base):
             attempt += 1
 
     async def _wait_or_raise(self, failure: AgentLabError, attempt: int) -> None:
-        wait = _worth_waiting(failure, attempt)
+        wait = worth_waiting(failure, attempt)
         if attempt >= self.tries_again or wait is None:
             raise failure
         await asyncio.sleep(wait)
@@ -194,7 +194,7 @@ def _of_the_line(failure: AgentLabError) -> bool:
     return isinstance(failure, ProviderError | StreamInterrupted)
 
 
-def _worth_waiting(failure: AgentLabError, attempt: int) -> float | None:
+def worth_waiting(failure: AgentLabError, attempt: int) -> float | None:
     """The seconds until a new try; None where one would not help."""
     longest = min(8.0, 0.5 * 2.0**attempt)
     backoff = longest * random.uniform(0.75, 1.0)  # noqa: S311 - no secret
