@@ -11,7 +11,8 @@
     │   ├── GrammarError              a GBNF grammar or JSON schema that does not compile
     │   ├── ChainError                a chain that is not one
     │   ├── ToolDefinitionError       a tool file that does not define its tool
-    │   └── ScenarioError             a scenario file
+    │   ├── ScenarioError             a scenario file
+    │   └── EvaluationError           judgements, a run, questions or answers to evaluate
     ├── RunError (RuntimeError)       it went wrong while running           exit 1
     │   ├── ModelError                a model could not be loaded or could not answer
     │   │   ├── ModelFileError        not a GGUF file, cut short, or of an unsupported kind
@@ -89,6 +90,10 @@ class ToolDefinitionError(ConfigError):
 
 class ScenarioError(ConfigError):
     """A scenario file is wrong."""
+
+
+class EvaluationError(ConfigError):
+    """What an evaluation was given is wrong: judgements, a run, questions, answers, a measure."""
 
 
 class RunError(AgentLabError, RuntimeError):
