@@ -13,6 +13,7 @@
 from __future__ import annotations
 
 import difflib
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -49,6 +50,8 @@ def load_model(spec: str | BaseChatModel | None = None, **params: Any) -> BaseCh
         from agentlab.config import settings
 
         spec = settings().model
+    if isinstance(spec, PathLike):
+        raise UnknownModel(f"{str(spec)!r} is no model spec", hint=f"for a file, write gguf:{spec}")
     if not isinstance(spec, str):
         if params:
             raise ConfigError(
@@ -140,9 +143,9 @@ def _gguf(path: Path, spec: str, params: dict[str, Any]) -> BaseChatModel:
 
 def _unknown(spec: str) -> UnknownModel:
     kind, colon, name = spec.partition(":")
-    if spec.lower().endswith(".gguf"):
-        return UnknownModel(f"{spec!r} is no model spec", hint=f"for a file, write gguf:{spec}")
     near = difflib.get_close_matches(kind.lower(), (BOX, *KINDS), n=1)
+    if spec.lower().endswith(".gguf") and not (colon and near):
+        return UnknownModel(f"{spec!r} is no model spec", hint=f"for a file, write gguf:{spec}")
     if near:
         hint = f"did you mean {near[0]}{':' + name if colon and near[0] != BOX else ''}?"
     else:

@@ -7,7 +7,7 @@ import functools
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import aclosing, closing
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
 from langchain_core.language_models import BaseChatModel, LanguageModelInput
@@ -16,16 +16,6 @@ from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResu
 from langchain_core.runnables import Runnable
 from pydantic import ConfigDict, Field, PrivateAttr, ValidationError
 
-from agentlab.engine import (
-    N_BATCH,
-    Constraint,
-    ContextOptions,
-    Engine,
-    LoadOptions,
-    Request,
-    find_engine,
-    open_engine,
-)
 from agentlab.errors import ConfigError
 from agentlab.models._gguf_format import FORMATS, constraint_of, structured
 from agentlab.models._gguf_parameters import (
@@ -54,6 +44,12 @@ def _sum(path: Path, _stamp: tuple[int, ...]) -> str:
     return sha256_of(path)
 
 
+if TYPE_CHECKING:  # a replay makes the model and never needs llama.cpp
+    from agentlab.engine import Constraint, ContextOptions, Engine, LoadOptions, Request
+
+_N_BATCH = 64  # agentlab.engine.N_BATCH
+
+
 class GGUFChatModel(CallParameters, BaseChatModel):
     """A chat model over llama.cpp, loaded when first asked. Make it with ``load_model``.
 
@@ -77,7 +73,7 @@ class GGUFChatModel(CallParameters, BaseChatModel):
     n_ctx: int | None = Field(
         None, ge=0, le=2**31 - 1, description="tokens; 0: as trained; None: what fits"
     )
-    n_batch: int = Field(N_BATCH, ge=1, le=2**20, description="tokens read at once")
+    n_batch: int = Field(_N_BATCH, ge=1, le=2**20, description="tokens read at once")
     n_threads: int | None = Field(None, ge=1, le=512, description="None: as many as pay")
     n_gpu_layers: int | None = Field(None, ge=-1, description="-1: all; None: all on a GPU build")
     main_gpu: int = Field(0, ge=0)
@@ -131,6 +127,8 @@ class GGUFChatModel(CallParameters, BaseChatModel):
             ModelError: there is no room for the context.
         """
         raise_if_offline(f"load the model {self.model_name}")
+        from agentlab.engine import open_engine
+
         self._engine = open_engine(self.path, *self._options())
         return self._engine
 
@@ -140,9 +138,13 @@ class GGUFChatModel(CallParameters, BaseChatModel):
         Models share an engine, and the last one to go frees it: in ``model = load_model(…)`` the
         new one is made before the old one goes.
         """
+        from agentlab.engine import find_engine
+
         self._engine = find_engine(self.path, *self._options())
 
     def _options(self) -> tuple[LoadOptions, ContextOptions]:
+        from agentlab.engine import ContextOptions, LoadOptions
+
         load = LoadOptions(self.n_gpu_layers, self.main_gpu, self.tensor_split)
         return load, ContextOptions(self.n_ctx, self.n_batch, self.n_threads)
 
@@ -315,6 +317,8 @@ class GGUFChatModel(CallParameters, BaseChatModel):
     def _request(
         self, messages: Sequence[BaseMessage], stop: Sequence[str] | None, given: dict[str, Any]
     ) -> Request:
+        from agentlab.engine import Request
+
         now, constraint = self._checked(given if stop is None else {**given, "stop": stop})
         return Request(
             tokens=tuple(self.template.tokens(messages)),
@@ -339,7 +343,7 @@ def _result(message: AIMessage) -> ChatResult:
     return ChatResult(generations=[ChatGeneration(message=message, generation_info=info)])
 
 
-def create(path: Path, spec: str, **params: Any) -> GGUFChatModel:
+def create(path: Path, spec: str, /, **params: Any) -> GGUFChatModel:
     """The model in the file ``path``, called ``spec`` in messages and recordings.
 
     Raises:
