@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
-PATIENCE = 120  # seconds for one answer, on a machine that is busy
+PATIENCE = 60  # seconds for one answer, on a machine that is busy
 # The protocol is spoken on descriptors 3 and 4.
 _LAUNCH = "import os, sys; os.dup2({0}, 3); os.dup2({1}, 4); os.execvp(sys.argv[1], sys.argv[1:])"
 _KEYS = {

@@ -26,8 +26,6 @@ def cleaned(result: ScenarioResult) -> ScenarioResult:
 
 
 def _result(result: ScenarioResult, scrubber: Scrubber) -> ScenarioResult:
-    if not (result.failures or result.warnings or result.drift or result.error):
-        return result
     return replace(
         result,
         failures=_failures(result.failures, scrubber),
@@ -35,6 +33,7 @@ def _result(result: ScenarioResult, scrubber: Scrubber) -> ScenarioResult:
         drift=_drift(result.drift, scrubber) if result.drift else None,
         error=scrubber.text(result.error),
         hint=scrubber.text(result.hint),
+        mutation=scrubber.value(dict(result.mutation)) if result.mutation else None,
     )
 
 

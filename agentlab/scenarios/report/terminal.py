@@ -90,12 +90,16 @@ def _table(results: Sequence[ScenarioResult], style: _Style, width: int) -> Iter
         label = style(_OF_STATUS[result.status], f"{wording.LABELS[result.status]:5}")
         name = cells[0] + " " * (sizes[0] - _columns(cells[0]))
         numbers = [f"{cell:>{size}}" for cell, size in zip(cells[1:], sizes[1:], strict=True)]
-        notes = [wording.count(len(result.warnings), "warning")] if result.warnings else []
-        notes += [wording.noticed(result.mutation)] if result.mutation else []
-        noted = style("yellow", f"  {', '.join(notes)}" if notes else "")
-        yield f"  {label} {name}  {'  '.join(numbers)}{noted}"
+        yield f"  {label} {name}  {'  '.join(numbers)}"
+        for note in _notes(result):
+            yield f"        {style('yellow', note)}"
         if result.status == "skipped" and (result.hint or result.error):
             yield from _folded(result.hint or result.error, "        ", width)
+
+
+def _notes(result: ScenarioResult) -> list[str]:
+    notes = [wording.count(len(result.warnings), "warning")] if result.warnings else []
+    return notes + ([wording.noticed(result.mutation)] if result.mutation else [])
 
 
 def _cells(result: ScenarioResult) -> tuple[str, str, str, str]:
@@ -166,7 +170,7 @@ def _drift(result: ScenarioResult, drift: Drift, style: _Style, width: int) -> I
         yield from _folded(drift.recorded, "  recorded: ", width)
     likely = wording.likelihood(drift)
     if likely:
-        yield f"  likelihood under the new request: {likely}"
+        yield from _folded(likely, "  likelihood now: ", width)
     steps = wording.next_steps(result)
     size = max(len(what) for what, _ in steps)
     for what, command in steps:
