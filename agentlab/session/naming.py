@@ -22,6 +22,7 @@ _PARAMETERS = (
     "n_ctx",
     "base_url",
 )
+_OPENAI = "https://api.openai.com/"
 
 
 def describe(target: Any, model: BaseChatModel | None) -> dict[str, Any]:
@@ -31,6 +32,9 @@ def describe(target: Any, model: BaseChatModel | None) -> dict[str, Any]:
     if model is not None and spec:
         known["model"] = spec
         given = {n: getattr(model, n) for n in _PARAMETERS if n in model.model_fields_set}
+        address = getattr(model, "openai_api_base", None)  # what langchain calls base_url
+        if address and not address.startswith(_OPENAI):
+            given["base_url"] = address
         parameters = {name: value for name, value in given.items() if value is not None}
         if parameters:
             known["parameters"] = parameters

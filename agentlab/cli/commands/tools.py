@@ -69,6 +69,7 @@ def show(name: Name, as_json: AsJson = False) -> None:
     console.line(f"max_result    {policy.max_result:,} characters")
     console.line(f"network       {_yes(policy.network)}")
     console.line(f"side_effects  {_yes(policy.side_effects)}")
+    console.line(f"untrusted     {_yes(policy.untrusted)}")
     console.line(f"isolate       {_yes(policy.isolate)}")
     console.line(f"file          {info.file}")
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from agentlab.cli.repl.loading import Loading
-from agentlab.errors import AgentLabError, ConfigError
+from agentlab.errors import AgentLabError, ConfigError, SessionBusy
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -94,13 +96,13 @@ class Chat:
             if name is None:
                 raise ConfigError("there is no session to go on with", hint="agentlab chat")
         known = store.load(name).settings if name is not None and name in store.names() else None
-        spec, parameters, prompt = _settings(options, known)
         try:
+            spec, parameters, prompt = _settings(options, known)
             target = build(spec, parameters, prompt)
         except AgentLabError as error:
             if known is not None and not options.model:
-                told = f"{error.hint}; " if error.hint else ""
-                error.hint = f"{told}go on with another model: --model SPEC"
+                told = f"{error.hint}, " if error.hint else ""
+                error.hint = f"{told}or with another model: --model SPEC"
             raise
         if known is not None and name is not None:
             session = Session.load(name, target, options.memory, store, options.system)
@@ -223,13 +225,15 @@ class Chat:
         self.attached.clear()
 
     def close(self) -> None:
-        """Store what was set since the last answer.
+        """Store what was set since the last answer; where another process went on, its settings
+        stand.
 
         Raises:
             StoreError: the store cannot be written.
         """
         if self.session.name is not None:
-            self.session.save(self.session.name)
+            with contextlib.suppress(SessionBusy):
+                self.session.save(self.session.name)
 
 
 def build(spec: str, parameters: dict[str, Any], prompt: str) -> Any:
@@ -287,9 +291,23 @@ def _settings(options: Options, known: dict[str, Any] | None) -> tuple[str, dict
 
     stored = known or {}
     spec = options.model or stored.get("model") or settings().model
-    parameters = {} if options.model else dict(stored.get("parameters") or {})
+    parameters = {} if options.model else _stored(stored.get("parameters") or {}, options)
     default = PROMPT if known is None else stored.get("prompt", NO_PROMPT)
     return spec, parameters | options.parameters, options.prompt or default
+
+
+def _stored(parameters: dict[str, Any], options: Options) -> dict[str, Any]:
+    """The parameters that a session brings. A server's address is not one: a session may be
+    somebody else's, and whoever is at that address is sent the user's key and questions.
+    """
+    address = parameters.get("base_url")
+    given = options.parameters.get("base_url") or os.environ.get("OPENAI_BASE_URL")
+    if address and not given:
+        raise ConfigError(
+            f"this session was held with the server at {address}",
+            hint=f"go on with it: --param base_url={address}",
+        )
+    return _only(parameters, (*SAMPLING, "n_ctx"))
 
 
 def _only(values: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from prompt_toolkit.history import FileHistory
 
-_SECRET = re.compile(r"\b(api_?key|token|password)\s*=", re.IGNORECASE)
+_SECRET = re.compile(r"/(model|set)\b.*\b(api_?key|secret|password)", re.IGNORECASE)
 
 
 class HistoryFile(FileHistory):
@@ -26,7 +26,7 @@ class HistoryFile(FileHistory):
 
     def store_string(self, string: str) -> None:
         """Add ``string`` to the file."""
-        if _SECRET.search(string):
+        if _SECRET.match(string):
             return
         when = datetime.now().astimezone().isoformat(timespec="seconds")
         lines = "".join(f"+{line}\n" for line in string.split("\n"))

@@ -17,10 +17,7 @@ def bindings() -> KeyBindings:
     @keys.add("c-j")
     def _(event: KeyPressEvent) -> None:
         buffer = event.current_buffer
-        state = buffer.complete_state
-        if state is not None and state.current_completion is not None:
-            buffer.complete_state = None  # it is in the line already
-        elif is_open(buffer.text):
+        if is_open(buffer.text):
             buffer.insert_text("\n")
         else:
             buffer.validate_and_handle()

@@ -57,7 +57,7 @@ def _at_terminal(console: Console, options: Options, debug: bool) -> None:
 
 def _empty_line(console: Console) -> None:
     if console.out_is_terminal:
-        console.line("")
+        console.answer("\n")
 
 
 def _from_lines(console: Console, options: Options, lines: Iterable[str], debug: bool) -> int:

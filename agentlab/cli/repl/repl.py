@@ -90,6 +90,7 @@ class Repl:
             AgentLabError: there is none of that name, or the store is damaged.
         """
         from agentlab.cli.repl.chat import Chat, Options
+        from agentlab.cli.repl.usage import counted
 
         old = self.chat
         known = old.store.load(name).settings
@@ -99,8 +100,8 @@ class Repl:
             self.console.note(f"its own model {known.get('model')} cannot be used: {error}")
             new = Chat.open(Options(session=name, model=old.spec, parameters=old.parameters))
         self._go_to(new)
-        turns = len(new.session.turns)
-        self.console.note(f"in {name}: {turns} turns, {new.spec}, {new.session.memory.spec}")
+        turns = counted(len(new.session.turns), "turn")
+        self.console.note(f"in {name}: {turns}, {new.spec}, {new.session.memory.spec}")
 
     def renew(self, name: str | None) -> None:
         """Begin another conversation, on the same model, prompt and memory.

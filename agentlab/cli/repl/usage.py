@@ -31,3 +31,8 @@ def speed_of(usage: Usage, first: float | None) -> str:
         return told
     rate = (usage.output_tokens - 1) / (usage.seconds - first)
     return f"{told}: the first after {first:.1f} s, then {rate:,.0f} a second"
+
+
+def counted(count: int, noun: str) -> str:
+    """``1 turn``, ``2 turns``."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"

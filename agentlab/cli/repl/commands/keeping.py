@@ -29,6 +29,8 @@ def _clear(repl: Repl, _argument: str) -> None:
 
 
 def _branches(repl: Repl, argument: str) -> None:
+    from agentlab.cli.repl.usage import counted
+
     session = repl.chat.session
     found = list(session.branches().items())
     if argument:
@@ -40,7 +42,7 @@ def _branches(repl: Repl, argument: str) -> None:
     for number, (_, turns) in enumerate(found, 1):
         mark = "*" if turns == session.turns else " "
         ends = f"{_short(turns[-1])} → {_shortened(turns[-1].text)}"
-        repl.console.line(f"{mark} {number}  {len(turns)} turns, the last: {ends}")
+        repl.console.line(f"{mark} {number}  {counted(len(turns), 'turn')}, the last: {ends}")
 
 
 def _fork(repl: Repl, argument: str) -> None:

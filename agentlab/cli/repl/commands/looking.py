@@ -49,7 +49,7 @@ def _context(repl: Repl, argument: str) -> None:
 
 def _tokens(repl: Repl, _argument: str) -> None:
     from agentlab.cli.repl.turn import loaded
-    from agentlab.cli.repl.usage import context_use, speed_of
+    from agentlab.cli.repl.usage import context_use, counted, speed_of
 
     chat = repl.chat
     loaded(chat, repl.console)
@@ -57,11 +57,12 @@ def _tokens(repl: Repl, _argument: str) -> None:
     if used is not None:
         of = f" of {length:,} tokens, {length - used:,} left" if length else " tokens"
         repl.console.line(f"context  {used:,}{of}")
-    whole = chat.session.usage
+    spent = chat.session.usage
+    calls = counted(spent.model_calls, "answer")
     repl.console.line(
-        f"session  {whole.model_calls} answers: {whole.input_tokens:,} tokens read "
-        f"({whole.cached_tokens:,} from the cache), {whole.output_tokens:,} written, "
-        f"{whole.seconds:.1f} s"
+        f"session  {calls}: {spent.input_tokens:,} tokens read "
+        f"({spent.cached_tokens:,} from the cache), {spent.output_tokens:,} written, "
+        f"{spent.seconds:.1f} s"
     )
     turns = chat.session.turns
     if repl.speed:

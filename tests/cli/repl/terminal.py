@@ -1,0 +1,120 @@
+"""A person at a terminal: a real pseudo-terminal, and an emulator that knows what is on it."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pexpect
+import pyte
+
+from tests.cli.conftest import AGENTLAB
+
+ALT_ENTER = "\x1b\r"
+CTRL_C, CTRL_D, CTRL_R = "\x03", "\x04", "\x12"
+EDITOR_KEYS = "\x18\x05"
+
+
+class Terminal:
+    """``agentlab`` with ``arguments``, on a terminal of its own."""
+
+    def __init__(
+        self, *arguments: str, cwd: Path, rows: int = 24, columns: int = 100, **environment: str
+    ) -> None:
+        self.raw = ""
+        self.child: Any = pexpect.spawn(
+            AGENTLAB,
+            list(arguments),
+            cwd=str(cwd),
+            env={**os.environ, "TERM": "xterm-256color", **environment},
+            encoding="utf-8",
+            dimensions=(rows, columns),
+        )
+        self.child.delaybeforesend = None
+        self._screen = pyte.HistoryScreen(columns, rows, history=10_000, ratio=0.001)
+        # Questions of the program, such as where the cursor is, are answered as a terminal does.
+        self._screen.write_process_input = self.child.send
+        self._stream = pyte.Stream(self._screen)
+
+    @property
+    def text(self) -> str:
+        """All lines so far, those that have left the screen first."""
+        columns = self._screen.columns
+        gone = ("".join(line[x].data for x in range(columns)) for line in self._screen.history.top)
+        return "\n".join(line.rstrip() for line in (*gone, *self._screen.display))
+
+    @property
+    def line(self) -> str:
+        """The line that the cursor is in."""
+        return str(self._screen.display[self._screen.cursor.y]).rstrip()
+
+    @property
+    def bar(self) -> str:
+        """The last line with something in it."""
+        return next((x.strip() for x in reversed(self._screen.display) if x.strip()), "")
+
+    def read(self, seconds: float = 0.05) -> None:
+        """Take what comes within ``seconds``."""
+        try:
+            piece = self.child.read_nonblocking(65536, timeout=seconds)
+        except pexpect.TIMEOUT:
+            return
+        self.raw += piece
+        self._stream.feed(piece)
+
+    def until(self, condition: Callable[[], bool], seconds: float = 60) -> None:
+        """Read until ``condition()``, at most ``seconds``."""
+        end = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < end, f"nothing came of it:\n{self.text}"
+            self.read()
+
+    def see(self, text: str, seconds: float = 60) -> None:
+        """Read until ``text`` is there."""
+        self.until(lambda: text in self.text, seconds)
+
+    def ready(self, seconds: float = 60) -> None:
+        """Read until the prompt is there, and empty."""
+        self.until(lambda: self.line == ">", seconds)
+
+    def type(self, text: str) -> None:
+        """Press keys."""
+        self.child.send(text)
+
+    def enter(self, line: str, seconds: float = 60) -> str:
+        """Type ``line`` and Enter, wait for the next prompt, and return what was shown."""
+        self.ready(seconds)
+        before = len(self.text.rstrip("\n>"))
+        prompts = self._prompts()
+        self.type(f"{line}\r")
+        self.until(lambda: self._prompts() > prompts and self.line == ">", seconds)
+        return self.text[before:].strip("\n")
+
+    def _prompts(self) -> int:
+        return len(re.findall(r"^>( |$)", self.text, re.MULTILINE))
+
+    def paste(self, text: str) -> None:
+        """Paste ``text``, as a terminal with bracketed paste does."""
+        self.child.send(f"\x1b[200~{text}\x1b[201~")
+
+    def resize(self, rows: int, columns: int) -> None:
+        """Change the window's size; the program gets SIGWINCH."""
+        self._screen.resize(rows, columns)
+        self.child.setwinsize(rows, columns)
+
+    def end(self, seconds: float = 60) -> int:
+        """Read to the end; the exit code."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            try:
+                self.read(1)
+            except pexpect.EOF:
+                break
+        self.child.close()
+        code = self.child.exitstatus
+        assert code is not None, self.child.signalstatus
+        return int(code)
