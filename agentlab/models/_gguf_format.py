@@ -3,40 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from langchain_core.language_models import BaseChatModel, LanguageModelInput
 from langchain_core.messages import AIMessage
 from langchain_core.runnables import Runnable, RunnableLambda, RunnablePassthrough
 from langchain_core.utils.function_calling import convert_to_json_schema
 
-from agentlab.engine import (
-    Constraint,
-    compile_choices,
-    compile_grammar,
-    compile_lark,
-    compile_regex,
-    compile_schema,
-)
 from agentlab.errors import AgentLabError, ConfigError, GrammarError, InvalidOutput
 from agentlab.models._structured import parse_structured
+from agentlab.offline import is_offline
+
+if TYPE_CHECKING:
+    from agentlab.engine import Constraint
 
 FORMATS = frozenset({"grammar", "lark", "regex", "choices", "response_format"})
-_COMPILERS = {"grammar": compile_grammar, "lark": compile_lark, "regex": compile_regex}
 
 
 def constraint_of(given: Mapping[str, Any]) -> Constraint | None:
     """The constraint that a call asks for by one of :data:`FORMATS`, None without one.
+
+    In replay nothing is decoded, so nothing is compiled, and it is None.
 
     Raises:
         GrammarError: it does not compile.
         ConfigError: there is more than one, or a ``response_format`` of an unknown form.
     """
     forms = {name: value for name, value in given.items() if value is not None}
-    if not forms:
+    if not forms or is_offline():
         return None
     if len(forms) > 1:
         raise ConfigError(f"give one of {', '.join(sorted(forms))}, not several")
+    from agentlab.engine import compile_choices, compile_grammar, compile_lark, compile_regex
+
     ((name, value),) = forms.items()
     if name == "response_format":
         return _of_response_format(value)
@@ -44,10 +43,14 @@ def constraint_of(given: Mapping[str, Any]) -> Constraint | None:
         return compile_choices(value if isinstance(value, str) else list(value))
     if not isinstance(value, str):
         raise GrammarError(f"{name} must be text, not {type(value).__name__}")
-    return _COMPILERS[name](value)
+    if name == "grammar":
+        return compile_grammar(value)
+    return compile_lark(value) if name == "lark" else compile_regex(value)
 
 
 def _of_response_format(value: Any) -> Constraint | None:
+    from agentlab.engine import compile_schema
+
     kind = value.get("type") if isinstance(value, Mapping) else None
     if kind == "text":
         return None
@@ -101,7 +104,10 @@ def structured(
 ) -> Runnable[LanguageModelInput, Any]:
     """``model`` held to ``schema``, then its answer as a value."""
     json_schema = _closed(_json_schema(schema))
-    compile_schema(json_schema)
+    if not is_offline():
+        from agentlab.engine import compile_schema
+
+        compile_schema(json_schema)
     name = str(json_schema.get("title") or "answer")
     form = {"type": "json_schema", "json_schema": {"name": name, "schema": json_schema}}
     bound = model.bind(response_format=form)

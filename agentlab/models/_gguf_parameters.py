@@ -5,12 +5,14 @@ from __future__ import annotations
 import reprlib
 import secrets
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from agentlab.engine import Sampling
 from agentlab.errors import ConfigError
+
+if TYPE_CHECKING:
+    from agentlab.engine import Sampling
 
 MAX_SEED = 2**32 - 2  # llama.cpp takes the next one for "any"
 _Text = Annotated[str, Field(min_length=1)]
@@ -36,6 +38,8 @@ class CallParameters(BaseModel):
 
     def sampling(self) -> Sampling:
         """How each token is chosen; a seed is drawn where none was given."""
+        from agentlab.engine import Sampling
+
         return Sampling(
             seed=secrets.randbelow(MAX_SEED + 1) if self.seed is None else self.seed,
             temperature=self.temperature,

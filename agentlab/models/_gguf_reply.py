@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from langchain_core.messages import AIMessage, AIMessageChunk
 from langchain_core.messages.ai import InputTokenDetails, UsageMetadata
 from langchain_core.outputs import ChatGenerationChunk
 
-from agentlab.engine import Piece, Request, Timings, TokenLogprob
+if TYPE_CHECKING:
+    from agentlab.engine import Piece, Request, Timings, TokenLogprob
 
 
 def message_of(pieces: Sequence[Piece], request: Request, model: str) -> AIMessage:

@@ -1,0 +1,242 @@
+"""One case, run under its tape and looked at."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from agentlab.boundary import Handler, handling
+from agentlab.errors import AgentLabError, Diverged
+from agentlab.recording import Drift, Freeze, Mode, Step, Tape
+from agentlab.recording.likelihood import model_likelihood
+from agentlab.recording.use import running
+from agentlab.scenarios.cases import Case
+from agentlab.scenarios.expectations import CheckContext, check, of_turn
+from agentlab.scenarios.faults import Faults
+from agentlab.scenarios.models import Models
+from agentlab.scenarios.recordings import Judgements, Take, live_tools, mode_of, open_take
+from agentlab.scenarios.results import Failure, Run, ScenarioResult, Status, TurnRun
+from agentlab.scenarios.schema import Fault, Stub
+from agentlab.scenarios.targets import Target
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How scenarios are run.
+
+    ``record`` and ``model`` stand over what the files say. ``allow_effects`` lets tools with side
+    effects run again in mode ``new``.
+    """
+
+    record: Mode | None = None
+    model: str | None = None
+    allow_effects: bool = False
+
+
+@dataclass(slots=True)
+class Performance:
+    """What happened in one run: the turns as far as they came, and how it ended."""
+
+    take: Take
+    faults: Faults
+    witness: Tape | None
+    turns: list[TurnRun] = field(default_factory=list)
+    error: Exception | None = None
+
+    @property
+    def steps(self) -> Sequence[Step]:
+        """The calls as the code under test saw them."""
+        if self.witness is None:
+            return self.take.tape.steps
+        return [step for step in self.witness.steps if step.kind != "clock"]
+
+    @property
+    def run(self) -> Run:
+        """The run, for expectations and reports."""
+        return Run(self.turns, self.steps, self.take.tape.seconds + self.faults.seconds)
+
+
+def run_case(case: Case, options: Options | None = None) -> ScenarioResult:
+    """Run ``case`` and say what came of it. What is wrong with it is told in the result."""
+    options = options or Options()
+    base = ScenarioResult(
+        case.id, case.file.name, case.line, "skipped", params=case.params, tags=case.tags
+    )
+    if case.skip:
+        return replace(base, hint="" if case.skip == "skipped" else case.skip)
+    if options.model is not None:
+        case = replace(case, model=options.model)
+    began = time.process_time()
+    mode = mode_of(case, options.record)
+    base = replace(base, mode=mode)
+    with project(case.file.project):
+        try:
+            made = perform(case, mode, options)
+        except AgentLabError as error:  # there is no recording, or none that can be read
+            result = replace(base, status="error", error=str(error), hint=error.hint)
+        else:
+            result = _result(base, case, made, options)
+    return replace(result, cpu_seconds=time.process_time() - began)
+
+
+@contextmanager
+def project(folder: Path) -> Iterator[None]:
+    """Have prompts, tools and settings come from the project in ``folder``, for the block."""
+    before = os.environ.get("AGENTLAB_PROJECT")
+    if before is None:
+        os.environ["AGENTLAB_PROJECT"] = str(folder)
+    try:
+        yield
+    finally:
+        if before is None:
+            os.environ.pop("AGENTLAB_PROJECT", None)
+
+
+def perform(case: Case, mode: Mode, options: Options) -> Performance:
+    """Run ``case`` under its tape.
+
+    Raises:
+        StoreError: there is no recording, or it cannot be read.
+        ScenarioError: a fork's parent has no such step.
+    """
+    likely = case.file.entry.on_drift == "likelihood" and not _forbidden(case, options)
+    take = open_take(
+        case,
+        mode,
+        allow_effects=options.allow_effects,
+        likelihood=model_likelihood if likely else None,
+    )
+    tape = take.tape
+    faults = Faults([*case.faults, *_stubs(case)], live_tools(case))
+    seen = bool(case.faults) or any(how != "replay" for how in case.file.entry.tools.values())
+    witness = Tape(None, mode="all", scrubber=take.scrubber) if seen else None
+    made = Performance(take, faults, witness)
+    counts: dict[str, int] = dict(tape.meta.get("counts", {}))
+    models = Models(case.file.project, case.file.entry.models, case.parameters)
+    target = Target(case, models, counts, lambda: len(made.steps))
+    outer: list[Handler] = [witness, faults] if witness is not None else []
+    if case.freeze is not None:
+        outer.append(Freeze(case.freeze.time, case.freeze.uuid, case.freeze.random))
+    try:
+        with ExitStack() as stack:
+            stack.enter_context(handling(*outer))
+            stack.enter_context(running(tape, take.keep))
+            try:
+                target.run(made.turns)
+            finally:
+                _note(tape, made, counts)
+    except Exception as error:  # noqa: BLE001 - told in the result
+        made.error = error
+    return made
+
+
+def _note(tape: Tape, made: Performance, counts: dict[str, int]) -> None:
+    """What a replay or a fork needs besides the steps."""
+    if counts:
+        tape.meta["counts"] = dict(sorted(counts.items()))
+    if len(made.turns) > 1:
+        tape.meta["turns"] = [turn.last for turn in made.turns]
+
+
+def _stubs(case: Case) -> list[Fault]:
+    values = {
+        name: how.stub if isinstance(how, Stub) else ""
+        for name, how in case.file.entry.tools.items()
+        if isinstance(how, Stub) or how == "stub"
+    }
+    return [
+        Fault.model_validate({"at": f"tool:{name}", "return": value, "times": "always"})
+        for name, value in values.items()
+    ]
+
+
+def _forbidden(case: Case, options: Options) -> bool:
+    """Whether mode ``none`` was asked for, so that no model may be loaded at all."""
+    from agentlab.recording import default_mode
+
+    return (options.record or case.record or default_mode()) == "none"
+
+
+def _result(
+    base: ScenarioResult, case: Case, made: Performance, options: Options
+) -> ScenarioResult:
+    tape, error = made.take.tape, made.error
+    drift = tape.drift if isinstance(error, Diverged) else None
+    result = replace(
+        base,
+        outcomes=tape.outcomes(),
+        run=made.run,
+        replayed_calls=tape.replayed_calls,
+        live_calls=tape.live_calls,
+    )
+    if isinstance(error, Diverged):
+        drift = error.drift if isinstance(error.drift, Drift) else drift
+        return replace(result, status="drift", drift=drift, hint=error.hint)
+    if error is not None:
+        return replace(result, status="error", **told(error))
+    try:
+        failures = _failures(case, made, options)
+    except AgentLabError as wrong:
+        return replace(result, status="error", **told(wrong))
+    if failures and case.warns:
+        return replace(result, status="passed", warnings=failures)
+    status: Status = "failed" if failures else "passed"
+    if not failures and tape.live_calls and tape.mode in ("all", "new"):
+        status = "recorded"
+    return replace(result, status=status, failures=failures)
+
+
+def told(error: Exception) -> dict[str, Any]:
+    """An error as a sentence and a hint."""
+    if isinstance(error, AgentLabError):
+        return {"error": str(error), "hint": error.hint}
+    return {"error": f"{type(error).__name__}: {error}", "hint": "the target raised it"}
+
+
+def _failures(case: Case, made: Performance, options: Options) -> list[Failure]:
+    """What is not met, the turns' own expectations first."""
+    run = made.run
+    once = _once(case, options)
+    judgements = Judgements.of(case, made.take.mode, once=once)
+    models = Models(case.file.project, case.file.entry.models)
+    context = CheckContext(
+        project=case.file.project,
+        model=lambda name: models.get(name or case.model),
+        prices=case.file.entry.prices,
+    )
+    found = made.faults.unused()
+    with running_checks(judgements):
+        for index, (_, expectation) in enumerate(case.turns):
+            if expectation is not None:
+                found += check(expectation, of_turn(run, index), context)
+        if case.expect is not None:
+            found += check(case.expect, run, context)
+    return found
+
+
+def _once(case: Case, options: Options) -> bool:
+    from agentlab.recording import default_mode
+
+    return default_mode() != "none" and (options.record or case.record or "once") == "once"
+
+
+@contextmanager
+def running_checks(judgements: Judgements) -> Iterator[None]:
+    """The block's calls to models are answered from the judgements, or recorded there."""
+    from agentlab.offline import offline
+
+    tape = judgements.tape
+    with ExitStack() as stack:
+        if tape.mode == "none":
+            stack.enter_context(offline())
+        stack.enter_context(handling(tape))
+        yield
+    if tape.fatal is not None:
+        raise tape.fatal
+    if tape.live_calls and tape.mode in ("all", "new"):
+        judgements.keep(tape.recording())
