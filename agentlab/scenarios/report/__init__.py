@@ -8,6 +8,7 @@
     junitxml.py    JUnit XML
     github.py      Markdown, for a job summary or a comment on a pull request
     plain.py       plain values: the JSON report, and what the page is made of
+    trajectory.py  the steps of a run beside what became of the recorded ones
     figures.py     calls, tokens and recorded seconds
     wording.py     the sentences that the reports share
     cleaning.py    no secret in any report

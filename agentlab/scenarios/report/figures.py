@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from agentlab.scenarios.results import ScenarioResult
@@ -35,8 +35,8 @@ class Figures:
 def figures(result: ScenarioResult) -> Figures:
     """Of the calls that were made in this run, replayed or live; the clock is not counted."""
     if result.run is not None and result.run.steps:
-        steps = result.run.steps
-        return _sum(_figures(step.kind, step.usage, step.latency) for step in steps)
+        made = _sum(_figures(step.kind, step.usage, 0.0) for step in result.run.steps)
+        return replace(made, seconds=result.run.seconds)
     return _sum(
         _figures(outcome.kind, outcome.usage, outcome.seconds)
         for outcome in result.outcomes

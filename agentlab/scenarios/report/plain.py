@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from agentlab.recording import Outcome, Scrubber, Step
+from agentlab.recording import Scrubber
 from agentlab.recording.codec import plain
 from agentlab.recording.compare import outcome as outcome_text
 from agentlab.recording.messages import CallIds, normal_form
 from agentlab.scenarios.report import wording
 from agentlab.scenarios.report.figures import Figures, figures, total
+from agentlab.scenarios.report.trajectory import Row, trajectory
 from agentlab.scenarios.results import Failure, ScenarioResult, SuiteResult, TurnRun
 
 VERSION = 1
@@ -121,67 +122,32 @@ def _citations(output: Any) -> list[Any]:
     return cited
 
 
-def trajectory(result: ScenarioResult) -> list[tuple[Outcome, Step | None]]:
-    """What became of each step, with the step itself where this run made it.
-
-    A replay that left its recording has no request or answer of the steps after that.
-    """
-    waiting = list(result.run.steps) if result.run is not None else []
-    rows: list[tuple[Outcome, Step | None]] = []
-    for outcome in result.outcomes:
-        same = next((step for step in waiting[:1] if _is_of(step, outcome)), None)
-        if same is not None:
-            waiting.pop(0)
-        elif result.status == "recorded" and waiting:
-            continue  # recorded anew: the old step is gone
-        rows.append((outcome, same))
-    for step in waiting:
-        rows.append((Outcome.of(len(rows) + 1, step, "recorded"), step))
-    return rows
-
-
-def _is_of(step: Step, outcome: Outcome) -> bool:
-    return (step.kind, step.target, step.latency) == (
-        outcome.kind,
-        outcome.target,
-        outcome.seconds,
-    )
-
-
 def _steps(result: ScenarioResult, messages: dict[str, Any]) -> list[dict[str, Any]]:
-    turns = result.run.turns if result.run is not None else ()
-    rows, made = [], 0
-    for number, (outcome, step) in enumerate(trajectory(result), 1):
-        row = _step(number, outcome, step, messages)
-        inside = [n for n, turn in enumerate(turns, 1) if turn.first <= made < turn.last]
-        row["turn"] = inside[0] if inside and step is not None else None
-        made += step is not None
-        rows.append(row)
-    return rows
+    return [_step(number, row, messages) for number, row in enumerate(trajectory(result), 1)]
 
 
-def _step(
-    number: int, outcome: Outcome, step: Step | None, messages: dict[str, Any]
-) -> dict[str, Any]:
-    row: dict[str, Any] = {
+def _step(number: int, row: Row, messages: dict[str, Any]) -> dict[str, Any]:
+    step = row.step
+    shown: dict[str, Any] = {
         "step": number,
-        "kind": outcome.kind,
-        "target": outcome.target,
-        "status": outcome.status,
-        "recorded_seconds": round(outcome.seconds, 6),
-        "usage": plain(outcome.usage),
+        "kind": row.kind,
+        "target": row.target,
+        "status": row.status,
+        "turn": row.turn,
+        "recorded_seconds": round(row.seconds, 6),
+        "usage": plain(row.usage),
         "made": step is not None,
     }
     if step is None:
-        return row
+        return shown
     messages.update(step.request.messages)
-    row["request"] = {
+    shown["request"] = {
         "messages": [mark for mark, _ in step.request.messages],
         **{name: plain(value) for name, value in step.request.parts.items()},
     }
-    row["answer"] = "" if step.reply is None and step.error is None else outcome_text(step)
-    row["reply"] = step.reply
-    row["error"] = step.error
-    row["chunks"] = None if step.chunks is None else len(step.chunks)
-    row["parallel"] = step.group
-    return row
+    shown["answer"] = "" if step.reply is None and step.error is None else outcome_text(step)
+    shown["reply"] = step.reply
+    shown["error"] = step.error
+    shown["chunks"] = None if step.chunks is None else len(step.chunks)
+    shown["parallel"] = step.group
+    return shown
