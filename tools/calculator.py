@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from langchain_core.tools import tool
+from pydantic import Field
 
 from agentlab.calculator import evaluate
 from agentlab.tools import ToolPolicy
 
-POLICY = ToolPolicy(timeout=10, max_result=6_000)
+POLICY = ToolPolicy(timeout=10, max_result=6_000, untrusted=False)
+
+# For models decoded under the schema, which else may go on for ever; longer ones are taken too.
+Expression = Annotated[str, Field(json_schema_extra={"maxLength": 150})]
 
 
 @tool(parse_docstring=True)
-def calculator(expression: str) -> str:
+def calculator(expression: Expression) -> str:
     """Compute an arithmetic expression exactly.
 
     Args:

@@ -11,7 +11,7 @@ from agentlab import clock
 from agentlab.errors import ToolError
 from agentlab.tools import ToolPolicy
 
-POLICY = ToolPolicy(timeout=5)
+POLICY = ToolPolicy(timeout=5, untrusted=False)
 
 
 @tool(parse_docstring=True)

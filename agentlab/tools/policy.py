@@ -18,6 +18,8 @@ class ToolPolicy:
         max_result: characters of its result that the model is shown.
         network: whether it sends something to other machines.
         side_effects: whether it changes something outside, so that a person should approve it.
+        untrusted: whether its results may hold text that others wrote. Agents mark such text as
+            data, and ask a person before a tool with side effects runs after it.
         isolate: run it in a process of its own, which can be killed whatever it does. A call costs
             about a second more, for the imports. Only for tools that come from a file.
     """
@@ -26,6 +28,7 @@ class ToolPolicy:
     max_result: int = 4_000
     network: bool = False
     side_effects: bool = False
+    untrusted: bool = True
     isolate: bool = False
 
     def __post_init__(self) -> None:

@@ -1,0 +1,125 @@
+"""Asking a model for one step, and asking again where what it wrote is none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import aclosing, closing
+from typing import Any, Protocol
+
+from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
+from langchain_core.messages.ai import UsageMetadata, add_usage
+from langchain_core.runnables import Runnable
+
+from agentlab.agents.views import View
+from agentlab.events import Event
+
+MOST_REMINDERS = 2
+Show = Callable[[Event], None]
+
+
+class Attempt(Protocol):
+    """One call of the model."""
+
+    @property
+    def runnable(self) -> Runnable[Any, Any]:
+        """The model, with what it is bound to."""
+
+    @property
+    def messages(self) -> list[BaseMessage]:
+        """What it is shown."""
+
+    @property
+    def done(self) -> bool:
+        """Whether the rest of the reply need not be read."""
+
+    def take(self, chunk: AIMessageChunk) -> Iterator[Event]:
+        """Read a piece of the reply; yields what of it is shown."""
+
+    def end(self, *, settle: bool) -> Iterator[Event]:
+        """The reply has ended. With ``settle`` it is taken for an answer, whatever it is."""
+
+    @property
+    def message(self) -> AIMessage | None:
+        """The step: an answer or tool calls. None where the reply is neither."""
+
+    @property
+    def reminder(self) -> list[BaseMessage]:
+        """The reply and what to say to it, when it is no step."""
+
+    @property
+    def usage(self) -> UsageMetadata | None:
+        """The tokens of the call, as far as the model tells."""
+
+
+class Strategy(Protocol):
+    """How a model takes steps: with native tool calls, or in text."""
+
+    def attempt(self, view: View, reminders: Sequence[BaseMessage]) -> Attempt:
+        """A call for the next step; ``reminders`` are replies that were none, and what was said."""
+
+
+def ask(strategy: Strategy, view: View, show: Show, most: int) -> AIMessage:
+    """The next step, in at most ``most`` calls of the model, at least one."""
+    asking = _Asking(strategy, view, most)
+    while True:
+        attempt = asking.attempt()
+        stream: Any = attempt.runnable.stream(attempt.messages)
+        with closing(stream):
+            for chunk in stream:
+                for event in attempt.take(chunk):
+                    show(event)
+                if attempt.done:
+                    break
+        if (message := asking.ended(show)) is not None:
+            return message
+
+
+async def aask(strategy: Strategy, view: View, show: Show, most: int) -> AIMessage:
+    """:func:`ask`, asynchronously."""
+    asking = _Asking(strategy, view, most)
+    while True:
+        attempt = asking.attempt()
+        stream: Any = attempt.runnable.astream(attempt.messages)
+        async with aclosing(stream):
+            async for chunk in stream:
+                for event in attempt.take(chunk):
+                    show(event)
+                if attempt.done:
+                    break
+        if (message := asking.ended(show)) is not None:
+            return message
+
+
+class _Asking:
+    """The calls made for one step."""
+
+    def __init__(self, strategy: Strategy, view: View, most: int) -> None:
+        self._strategy = strategy
+        self._view = view
+        self._most = max(1, min(most, 1 + MOST_REMINDERS))
+        self._calls = 0
+        self._reminders: list[BaseMessage] = []
+        self._usage: UsageMetadata | None = None
+
+    def attempt(self) -> Attempt:
+        self._calls += 1
+        self._now = self._strategy.attempt(self._view, self._reminders)
+        return self._now
+
+    def ended(self, show: Show) -> AIMessage | None:
+        attempt = self._now
+        for event in attempt.end(settle=self._view.last or self._calls >= self._most):
+            show(event)
+        if attempt.usage is not None:
+            self._usage = add_usage(self._usage, attempt.usage)
+        if attempt.message is None:
+            self._reminders = [*self._reminders, *attempt.reminder]
+            return None
+        metadata = {
+            **attempt.message.response_metadata,
+            "model_calls": self._calls,
+            "malformed": self._calls - 1,
+        }
+        return attempt.message.model_copy(
+            update={"id": None, "usage_metadata": self._usage, "response_metadata": metadata}
+        )

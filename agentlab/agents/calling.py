@@ -1,0 +1,165 @@
+"""One tool call of a run: checked, approved, made once, within the time that is left."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from langchain_core.messages import BaseMessage, ToolMessage
+from langchain_core.messages import ToolCall as Call
+
+from agentlab.agents.approval import Approve, aask_person, ask_person, is_tainted, needs_approval
+from agentlab.agents.limits import (
+    SAME_CALL,
+    Limits,
+    OutOfTime,
+    calls_before,
+    split,
+    times_made,
+    until,
+)
+from agentlab.agents.stepping import RunContext
+from agentlab.errors import ToolError
+from agentlab.events import ToolCall, ToolResult
+from agentlab.tools import observation, policy_of
+
+
+class Caller:
+    """Makes the calls that a model asks for; a call that is not made has a result that says why."""
+
+    def __init__(self, tools: dict[str, Any], limits: Limits, approve: Approve | None) -> None:
+        self._tools = tools
+        self._limits = limits
+        self._approve = approve
+
+    def call(self, request: Any, handler: Any) -> Any:
+        """Make the call of ``request`` (LangChain's) by ``handler``."""
+        call: Call = request.tool_call
+        run: RunContext = request.runtime.context
+        show = request.runtime.stream_writer
+        messages = request.state["messages"]
+        begun, known = run.journal.find(call) if run.journal and run.resumed else (False, None)
+        if known is not None:
+            return self._told(call, known, show)
+        try:
+            self._check(call, messages)
+            approved = call
+            if self._must_ask(call, messages, begun):
+                approved = ask_person(self._approve, call)
+        except ToolError as error:
+            return self._told(call, _refusal(call, error), show)
+        show(ToolCall(call["id"] or "", call["name"], approved["args"]))
+        if run.journal:
+            run.journal.begin(call)
+        try:
+            with until(self._left(run)):
+                result = handler(request.override(tool_call=approved))
+        except OutOfTime:
+            result = _refusal(call, _late(call))
+        result = _with_change(result, call, approved)
+        if run.journal and isinstance(result, ToolMessage):
+            run.journal.end(call, result)
+        return self._finished(call, result, show)
+
+    async def acall(self, request: Any, handler: Any) -> Any:
+        """:meth:`call`, asynchronously."""
+        call: Call = request.tool_call
+        run: RunContext = request.runtime.context
+        show = request.runtime.stream_writer
+        messages = request.state["messages"]
+        begun, known = False, None
+        if run.journal and run.resumed:
+            begun, known = await run.journal.afind(call)
+        if known is not None:
+            return self._told(call, known, show)
+        try:
+            self._check(call, messages)
+            approved = call
+            if self._must_ask(call, messages, begun):
+                approved = await aask_person(self._approve, call)
+        except ToolError as error:
+            return self._told(call, _refusal(call, error), show)
+        show(ToolCall(call["id"] or "", call["name"], approved["args"]))
+        if run.journal:
+            await run.journal.abegin(call)
+        try:
+            with until(self._left(run)):
+                result = await handler(request.override(tool_call=approved))
+        except OutOfTime:
+            result = _refusal(call, _late(call))
+        result = _with_change(result, call, approved)
+        if run.journal and isinstance(result, ToolMessage):
+            await run.journal.aend(call, result)
+        return self._finished(call, result, show)
+
+    def _check(self, call: Call, messages: Sequence[BaseMessage]) -> None:
+        """Refuse a call of an unknown tool, beyond the limit, or made too often."""
+        if call["name"] not in self._tools:
+            raise _unknown(call["name"], self._tools)
+        before = calls_before(split(messages)[1], call["id"])
+        if len(before) >= self._limits.tool_calls:
+            raise ToolError(
+                f"{call['name']} was not run: at most {self._limits.tool_calls} calls of tools may be "
+                "made"
+            )
+        if times_made(call, before) >= SAME_CALL - 1:
+            raise ToolError(
+                f"{call['name']} was not run: this call was made {SAME_CALL - 1} times before",
+                hint="use its result",
+            )
+
+    def _must_ask(self, call: Call, messages: Sequence[BaseMessage], begun: bool) -> bool:
+        tool = self._tools[call["name"]]
+        if begun and policy_of(tool).side_effects:
+            if self._approve is None:
+                raise ToolError(
+                    f"{call['name']} was interrupted by the end of the process, and nobody knows "
+                    "whether it took effect",
+                    hint="it was not run again; say so in the answer",
+                )
+            return True
+        return needs_approval(tool, self._approve, is_tainted(messages, self._tools))
+
+    def _left(self, run: RunContext) -> float | None:
+        seconds = self._limits.seconds
+        return None if seconds is None else max(0.0, seconds - run.seconds)
+
+    def _told(self, call: Call, result: ToolMessage, show: Any) -> ToolMessage:
+        show(ToolCall(call["id"] or "", call["name"], call["args"]))
+        return self._finished(call, result, show)  # type: ignore[no-any-return]
+
+    def _finished(self, call: Call, result: Any, show: Any) -> Any:
+        if isinstance(result, ToolMessage):
+            failed = result.status == "error"
+            show(ToolResult(call["id"] or "", call["name"], str(result.text), failed))
+        return result
+
+
+def _with_change(result: Any, call: Call, approved: Call) -> Any:
+    if approved["args"] == call["args"] or not isinstance(result, ToolMessage):
+        return result
+    given = json.dumps(approved["args"], ensure_ascii=False, default=str)
+    return result.model_copy(
+        update={"content": f"(The user changed the arguments to {given}.)\n{result.text}"}
+    )
+
+
+def _refusal(call: Call, error: ToolError) -> ToolMessage:
+    return ToolMessage(
+        observation(error), name=call["name"], tool_call_id=call["id"], status="error"
+    )
+
+
+def _late(call: Call) -> ToolError:
+    return ToolError(f"{call['name']} was stopped: the time for this task is over")
+
+
+def _unknown(name: str, tools: Mapping[str, Any]) -> ToolError:
+    near = difflib.get_close_matches(name, tools, n=1)
+    known = ", ".join(tools) or "none"
+    return ToolError(
+        f"there is no tool {name!r:.80}",
+        hint=f"did you mean {near[0]}?" if near else f"the tools are {known}",
+    )

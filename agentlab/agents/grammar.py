@@ -1,0 +1,84 @@
+"""The grammar of one step, built from the live tools.
+
+A local model decodes under it, so a step is never malformed, a tool never unknown and a required
+argument never missing.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from langchain_core.tools import BaseTool
+from langchain_core.utils.function_calling import convert_to_openai_tool
+
+# One line of JSON, as in the engine's own schemas. A keyword that cannot be kept to while decoding
+# is left to the tool, which checks its arguments and tells the model what is wrong.
+_LAYOUT = {
+    "whitespace_flexible": False,
+    "item_separator": ", ",
+    "key_separator": ": ",
+    "lenient": True,
+}
+_LONGEST_THOUGHT = 600  # characters
+# Of an argument whose schema sets no bound.
+_LONGEST_TEXT = 2_000  # characters
+_LONGEST_LIST = 50  # items
+
+
+def step_grammar(tools: Sequence[BaseTool], *, final: bool = False) -> str:
+    """A Lark grammar: a thought, then a call of one of ``tools`` or the answer.
+
+    With ``final``, or without tools, only the answer.
+    """
+    callable_tools = () if final else tuple(tools)
+    ways = [*(f"call_{n}" for n in range(len(callable_tools))), "final"]
+    lines = [
+        f'start: "Thought: " THOUGHT "\\n" ({" | ".join(ways)})',
+        f"THOUGHT: /[^\\s\\x00-\\x1f][^\\n\\x00-\\x1f]{{0,{_LONGEST_THOUGHT - 1}}}/",
+        'final: "Final Answer: " ANSWER',
+        r"ANSWER: /[^\s](.|\n)*/",
+    ]
+    for n, tool in enumerate(callable_tools):
+        head = json.dumps(f"Action: {tool.name}\nAction Input: ", ensure_ascii=False)
+        schema = json.dumps({"x-guidance": _LAYOUT, **bounded(arguments(tool))})
+        lines += [f"call_{n}: {head} args_{n}", f"args_{n}: %json {schema}"]
+    return "\n".join(lines) + "\n"
+
+
+def arguments(tool: BaseTool) -> dict[str, Any]:
+    """The JSON schema of the arguments that a model gives to ``tool``."""
+    parameters: dict[str, Any] = convert_to_openai_tool(tool)["function"].get("parameters") or {}
+    return {"type": "object", "properties": {}, **parameters}
+
+
+def bounded(schema: Any) -> Any:
+    """``schema`` with an end: texts and lists have a length, objects no other keys than theirs."""
+    if isinstance(schema, list):
+        return [bounded(item) for item in schema]
+    if not isinstance(schema, Mapping):
+        return schema
+    changed = {
+        key: _each(value) if key in ("properties", "$defs", "definitions") else bounded(value)
+        for key, value in schema.items()
+        if key not in ("default", "examples", "title", "description")
+    }
+    for key in ("const", "enum"):
+        if key in schema:
+            changed[key] = schema[key]
+    free = not changed.keys() & {"maxLength", "enum", "const", "pattern", "format"}
+    if changed.get("type") == "string" and free:
+        changed["maxLength"] = _LONGEST_TEXT
+    if changed.get("type") == "array":
+        changed.setdefault("maxItems", max(_LONGEST_LIST, int(changed.get("minItems", 0))))
+    if changed.get("type") == "object" and "properties" in changed:
+        changed.setdefault("additionalProperties", False)
+    return changed
+
+
+def _each(schemas: Any) -> Any:
+    """The schemas in a mapping by name; a name may be any keyword's."""
+    if not isinstance(schemas, Mapping):
+        return schemas
+    return {name: bounded(schema) for name, schema in schemas.items()}

@@ -1,0 +1,126 @@
+"""Steps by native tool calls, for models that have them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import (
+    AIMessage,
+    AIMessageChunk,
+    BaseMessage,
+    HumanMessage,
+    message_chunk_to_message,
+)
+from langchain_core.messages.ai import UsageMetadata
+from langchain_core.runnables import Runnable
+from langchain_core.tools import BaseTool
+
+from agentlab.agents.views import NOW, View, with_last_words, with_system
+from agentlab.events import Event, Thought, Token
+from agentlab.prompts import Prompt
+
+
+class NativeSteps:
+    """Asks ``model``, which is told of ``tools`` by its provider's means, with ``bound`` kept."""
+
+    def __init__(
+        self,
+        model: BaseChatModel,
+        prompt: Prompt,
+        tools: Sequence[BaseTool],
+        *,
+        bound: Mapping[str, Any],
+        notice: str = "",
+    ) -> None:
+        self._prompt = prompt
+        self._notice = notice
+        self._names = frozenset(tool.name for tool in tools)
+        self._alone: Runnable[Any, Any] = model.bind(**bound) if bound else model
+        self._with_tools = model.bind_tools(list(tools), **bound) if tools else self._alone
+
+    def attempt(self, view: View, reminders: Sequence[BaseMessage]) -> NativeAttempt:
+        """See :class:`~agentlab.agents.asking.Strategy`."""
+        rendered = self._prompt.render({"input": view.task, "history": view.history})
+        messages = [*with_system(rendered, self._notice), *view.steps, *reminders]
+        if view.last:
+            return NativeAttempt(self._alone, with_last_words(messages, NOW), frozenset())
+        return NativeAttempt(self._with_tools, messages, self._names)
+
+
+class NativeAttempt:
+    """See :class:`~agentlab.agents.asking.Attempt`."""
+
+    def __init__(
+        self, runnable: Runnable[Any, Any], messages: list[BaseMessage], names: frozenset[str]
+    ) -> None:
+        self.runnable = runnable
+        self.messages = messages
+        self.message: AIMessage | None = None
+        self.done = False
+        self._names = names
+        self._reply: AIMessageChunk | None = None
+        self._problem = ""
+
+    @property
+    def usage(self) -> UsageMetadata | None:
+        return self._reply.usage_metadata if self._reply else None
+
+    def take(self, chunk: AIMessageChunk) -> Iterator[Event]:
+        self._reply = chunk if self._reply is None else self._reply + chunk
+        thought = chunk.additional_kwargs.get("reasoning_content")
+        if isinstance(thought, str) and thought:
+            yield Thought(thought)
+        if chunk.text:
+            yield Token(str(chunk.text))
+
+    def end(self, *, settle: bool) -> Iterator[Event]:
+        reply = message_chunk_to_message(self._reply) if self._reply else AIMessage("")
+        assert isinstance(reply, AIMessage)
+        self._problem = self._wrong(reply)
+        if not self._problem:
+            self.message = reply
+        elif settle:
+            text = reply.text
+            self.message = AIMessage(
+                text,
+                additional_kwargs={},
+                response_metadata=reply.response_metadata,
+                usage_metadata=reply.usage_metadata,
+            )
+        yield from ()
+
+    @property
+    def reminder(self) -> list[BaseMessage]:
+        text = self._reply.text if self._reply else ""
+        said = f"That was no answer and no call of a tool: {self._problem}. Try again."
+        return [AIMessage(text or "(nothing)"), HumanMessage(said)]
+
+    def _wrong(self, reply: AIMessage) -> str:
+        """Why ``reply`` is neither an answer nor a call that can be made, empty if it is."""
+        calls = bool(reply.tool_calls or reply.invalid_tool_calls)
+        if calls and not self._names:
+            return "no tool may be called now"
+        if reply.invalid_tool_calls:
+            return f"the arguments of {reply.invalid_tool_calls[0]['name']} are not JSON"
+        if calls and reply.response_metadata.get("finish_reason") == "length":
+            return "the call was cut before its end"
+        if not calls and not reply.text.strip():
+            return "it is empty"
+        if not calls and _is_call(reply.text, self._names):
+            return "a call of a tool does not belong into the text"
+        return ""
+
+
+def _is_call(text: str, names: frozenset[str]) -> bool:
+    """Whether ``text`` is a tool call, written out where an answer belongs."""
+    bare = text.strip().removeprefix("```json").removesuffix("```").strip()
+    if not (names and bare.startswith("{") and len(bare) < 10_000):
+        return False
+    try:
+        value = json.loads(bare)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(value, dict) and value.get("name") in names and len(value) <= 3

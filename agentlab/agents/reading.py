@@ -1,0 +1,183 @@
+"""Reading a step that a model writes as text, while it writes.
+
+::
+
+    Thought: I need the price in euros.
+    Action: calculator
+    Action Input: {"expression": "1599 * 0.85"}
+
+A reader takes the text in pieces and hands on thought and answer without their labels, as soon as
+it is clear that no label is being written. It is tolerant: labels in any case, with markdown around
+them, arguments in a code fence. Its time is linear in the text. It stops at an "Observation:" that
+the model makes up, and what comes after the first "Final Answer:" is the answer.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from langchain_core.tools import BaseTool
+
+from agentlab.agents.arguments import NotArguments, read_arguments
+from agentlab.events import Event, Thought, Token
+
+Section = Literal["", "thought", "action", "input", "answer"]
+_SECTIONS: dict[str, Section] = {
+    "thought": "thought",
+    "action": "action",
+    "action input": "input",
+    "final answer": "answer",
+}
+_OTHERS = ("observation", "question", "task")  # what the model makes up after its step
+_LABEL = re.compile(
+    r"[\s>*_#`-]{0,8}(?P<label>thought|action[ _]?input|action|final[ _]?answer|observation"
+    r"|question|task)[\s*_`]{0,4}[:：][*_`]{0,3}[ \t]?",
+    re.IGNORECASE,
+)
+_LONGEST_LABEL = 32  # characters, signs around it included
+_MOST = 1_000_000  # characters of a reply; nobody writes a longer step
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What a reply says: a call (``name`` and ``args``), or an answer, or neither with a reason."""
+
+    thought: str = ""
+    name: str = ""
+    args: dict[str, Any] | None = None
+    answer: str = ""
+    problem: str = ""
+
+
+class StepReader:
+    """Reads one reply; ``done`` when nothing after what was read counts."""
+
+    def __init__(self, tools: Sequence[BaseTool] = ()) -> None:
+        self._tools = {tool.name: tool for tool in tools}
+        self._parts: dict[Section, list[str]] = {}
+        self._section: Section = ""
+        self._line = ""  # the beginning of a line, while it may still be a label
+        self._at_start = True  # of a line
+        self._pending: list[str] = []  # white space, shown only when something follows
+        self._shown: set[Section] = set()
+        self._read = 0
+        self.done = False
+
+    def take(self, text: str) -> Iterator[Event]:
+        """Read on; yields what can be shown of thought and answer."""
+        self._read += len(text)
+        for line in text.splitlines(keepends=True):
+            if self.done:
+                return
+            yield from self._take_line(line)
+        self.done = self.done or self._read > _MOST
+
+    def end(self) -> Iterator[Event]:
+        """The reply is over: what was held back is shown."""
+        if self._at_start and self._line and not self.done:
+            line, self._line = self._line, ""
+            yield from self._begin(line)
+
+    def step(self) -> Step:
+        """What the whole reply says. The first of call and answer counts."""
+        thought = self._text("thought") or self._text("")
+        if "action" in self._parts:
+            return self._call(thought)
+        if self._text("answer"):
+            return Step(thought, answer=self._text("answer"))
+        if not thought:
+            return Step(problem="it is empty")
+        return Step(thought, problem="it has neither an Action nor a Final Answer")
+
+    def _call(self, thought: str) -> Step:
+        lines = [line for line in self._text("action").splitlines() if line.strip()]
+        name, inline = _split_name(lines[0] if lines else "")
+        if _plain(name) == "finalanswer":
+            return Step(thought, answer=self._text("input") or inline)
+        tool = self._tools.get(name) or next(
+            (t for t in self._tools.values() if _plain(t.name) == _plain(name)), None
+        )
+        given = self._text("input") or inline
+        if tool is None:
+            if not _plain(name) or _plain(name) in ("none", "na"):
+                return Step(thought, problem="its Action names no tool")
+            return Step(thought, name=name[:64], args={})  # the model is told which tools there are
+        try:
+            return Step(thought, name=tool.name, args=read_arguments(given, tool))
+        except NotArguments as error:
+            return Step(thought, problem=str(error))
+
+    def _text(self, section: Section) -> str:
+        return "".join(self._parts.get(section, [])).strip()
+
+    def _take_line(self, line: str) -> Iterator[Event]:
+        """``line`` may be the rest of one, and may have no end yet."""
+        if not self._at_start:
+            yield from self._add(line)
+        else:
+            self._line += line
+            if not line.endswith("\n") and len(self._line) < _LONGEST_LABEL:
+                return
+            line, self._line = self._line, ""
+            yield from self._begin(line)
+        self._at_start = line.endswith("\n")
+
+    def _begin(self, line: str) -> Iterator[Event]:
+        """The beginning of a line, long enough to tell whether it has a label."""
+        self._at_start = False
+        match = _LABEL.match(line)
+        if match is None:
+            yield from self._add(line)
+            return
+        label = re.sub(r"[ _]?(input|answer)$", r" \1", match["label"].lower())
+        if label in _OTHERS or self._is_over(label):
+            self.done = bool(self._parts)
+            if self.done:
+                return
+            label = ""  # a reply that begins by repeating its task
+        self._section = _SECTIONS.get(label, "")
+        self._parts.setdefault(self._section, [])
+        yield from self._add(line[match.end() :])
+
+    def _is_over(self, label: str) -> bool:
+        """Whether ``label`` begins another step."""
+        if "answer" in self._parts:
+            return True
+        if label == "action input":
+            return "input" in self._parts
+        return "action" in self._parts
+
+    def _add(self, text: str) -> Iterator[Event]:
+        section = self._section
+        self._parts.setdefault(section, []).append(text)
+        if section not in ("thought", "answer"):
+            return
+        kept = text.rstrip()
+        if not kept:
+            self._pending.append(text)
+            return
+        before = "".join(self._pending)
+        shown = before + kept if section in self._shown else kept.lstrip()
+        self._pending = [text[len(kept) :]]
+        self._shown.add(section)
+        yield Thought(shown) if section == "thought" else Token(shown)
+
+
+def _split_name(line: str) -> tuple[str, str]:
+    """A tool's name and what stands behind it on its line: ``search("a")``, ``search[a]``."""
+    bare = line.strip().strip("*_`\"' ")
+    match = re.match(r"[\w.-]+", bare)
+    if match is None or match.end() == len(bare):
+        return bare, ""
+    rest = bare[match.end() :].strip("*_`\"' ")
+    if rest[:1] in "([" and rest[-1:] in ")]":
+        return match[0], rest[1:-1]
+    inline = re.match(r"[,;]?\s*(?:with\s+)?action[ _]?input\s*[:：]", rest, re.IGNORECASE)
+    return (match[0], rest[inline.end() :]) if inline else (bare, "")
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", name.lower())

@@ -1,0 +1,191 @@
+"""One step of a run: the model asked within its limits, and made to answer at one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.runnables import Runnable
+from langchain_core.tools import BaseTool
+
+from agentlab import clock
+from agentlab.agents.asking import Show, Strategy, aask, ask
+from agentlab.agents.journal import Journal
+from agentlab.agents.limits import Limits, OutOfTime, Stopped, model_calls_of, reached, split, until
+from agentlab.agents.room import Room, asum_up, sum_up
+from agentlab.agents.views import View, is_untrusted, marked, view_of
+from agentlab.errors import ContextOverflow
+from agentlab.events import Event, Token
+from agentlab.prompts import Prompt
+
+NO_ANSWER = "I found no answer within my limits."
+
+
+@dataclass
+class RunContext:
+    """What the steps of one run share."""
+
+    started: float = field(default_factory=clock.monotonic)
+    room: Room = field(default_factory=Room)
+    journal: Journal | None = None
+    resumed: bool = False
+
+    @property
+    def seconds(self) -> float:
+        """How long it runs."""
+        return clock.monotonic() - self.started
+
+
+class Stepper:
+    """Takes steps with a model."""
+
+    def __init__(
+        self,
+        strategy: Strategy,
+        tools: dict[str, BaseTool],
+        limits: Limits,
+        max_steps: int,
+        writer: Runnable[Any, Any],
+        summary: Prompt,
+    ) -> None:
+        self._strategy = strategy
+        self._tools = tools
+        self._limits = limits
+        self._max_steps = max_steps
+        self._writer = writer
+        self._summary = summary
+
+    def step(self, messages: Sequence[BaseMessage], run: RunContext, show: Show) -> AIMessage:
+        """The next calls, or the answer."""
+        plan = _Plan(self, messages, run, show)
+        try:
+            with until(plan.seconds):
+                return plan.done(self._fitting(plan))
+        except OutOfTime:
+            if plan.late():
+                return plan.cut()
+        try:
+            with until(plan.seconds):
+                return plan.done(self._fitting(plan))
+        except OutOfTime:
+            return plan.cut()
+
+    async def astep(
+        self, messages: Sequence[BaseMessage], run: RunContext, show: Show
+    ) -> AIMessage:
+        """:meth:`step`, asynchronously."""
+        plan = _Plan(self, messages, run, show)
+        try:
+            with until(plan.seconds):
+                return plan.done(await self._afitting(plan))
+        except OutOfTime:
+            if plan.late():
+                return plan.cut()
+        try:
+            with until(plan.seconds):
+                return plan.done(await self._afitting(plan))
+        except OutOfTime:
+            return plan.cut()
+
+    def _fitting(self, plan: _Plan) -> AIMessage:
+        while True:
+            try:
+                return ask(self._strategy, plan.view(), plan.show, plan.calls_left)
+            except ContextOverflow:
+                if plan.room.shorten(plan.messages):
+                    continue
+                steps = plan.room.to_sum_up(plan.messages)
+                if not steps:
+                    raise
+                told = sum_up(self._writer, self._summary, plan.task, steps)
+                plan.summed_up(told, steps)
+
+    async def _afitting(self, plan: _Plan) -> AIMessage:
+        while True:
+            try:
+                return await aask(self._strategy, plan.view(), plan.show, plan.calls_left)
+            except ContextOverflow:
+                if plan.room.shorten(plan.messages):
+                    continue
+                steps = plan.room.to_sum_up(plan.messages)
+                if not steps:
+                    raise
+                told = await asum_up(self._writer, self._summary, plan.task, steps)
+                plan.summed_up(told, steps)
+
+
+class _Plan:
+    """What holds for one step: whether it may call tools, how long it may take."""
+
+    def __init__(
+        self, stepper: Stepper, messages: Sequence[BaseMessage], run: RunContext, show: Show
+    ) -> None:
+        self._tools = stepper._tools
+        self._limits = stepper._limits
+        self._show = show
+        self._shown: list[str] = []
+        self.messages = list(messages)
+        self.room = run.room
+        turn = split(messages)[1]
+        self.task = turn[0].text if turn else ""
+        seconds = run.seconds
+        self.stopped: Stopped | None = reached(turn, stepper._max_steps, self._limits, seconds)
+        left = self._limits.model_calls - model_calls_of(turn)
+        # One call is kept for the answer.
+        self.calls_left = 1 if self.stopped else max(1, left - 1)
+        self.seconds = (
+            self._limits.grace
+            if self.stopped == "seconds" or self._limits.seconds is None
+            else self._limits.seconds - seconds
+        )
+
+    def view(self) -> View:
+        return view_of(
+            self.messages,
+            self._tools,
+            last=self.stopped is not None,
+            level=self.room.level,
+            summary=self.room.summary,
+        )
+
+    def show(self, event: Event) -> None:
+        if isinstance(event, Token):
+            self._shown.append(event.text)
+        self._show(event)
+
+    def summed_up(self, told: str, steps: Sequence[BaseMessage]) -> None:
+        names = [m.name for m in steps if m.type == "tool" and is_untrusted(m.name or "", {})]
+        self.room.summary = marked(told, "summary", {}) if names else told
+        self.room.model_calls += 1
+
+    def late(self) -> bool:
+        """Time is over; whether what is there must do. Else a last answer may be asked for."""
+        if self.stopped == "seconds" or self._shown:
+            self.stopped = self.stopped or "seconds"
+            return True
+        self.stopped = "seconds"
+        self.calls_left = 1
+        self.seconds = self._limits.grace
+        return False
+
+    def cut(self) -> AIMessage:
+        """The answer, as far as it had come."""
+        return self._marked(AIMessage("".join(self._shown)))
+
+    def done(self, message: AIMessage) -> AIMessage:
+        calls = int(message.response_metadata.get("model_calls", 1)) + self.room.model_calls
+        self.room.model_calls = 0
+        message.response_metadata = {**message.response_metadata, "model_calls": calls}
+        return self._marked(message)
+
+    def _marked(self, message: AIMessage) -> AIMessage:
+        if self.stopped is None and (message.tool_calls or message.text.strip()):
+            return message
+        more = {"stopped": self.stopped} if self.stopped else {}
+        message.response_metadata = {**message.response_metadata, **more}
+        if not message.text.strip() and not message.tool_calls:
+            message.content = NO_ANSWER
+            self._show(Token(NO_ANSWER))
+        return message

@@ -1,0 +1,218 @@
+"""Steps in text (ReAct), for models without native tool calls.
+
+The history keeps native tool calls; text is only what this model is shown of them, and what it
+writes. Each step is a turn of the assistant and each result one of the user, so that what a local
+model has evaluated is never evaluated again.
+
+Source: Yao et al., ReAct: Synergizing Reasoning and Acting in Language Models, 2022.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from langchain_core.messages import (
+    AIMessage,
+    AIMessageChunk,
+    BaseMessage,
+    HumanMessage,
+    ToolCall,
+    ToolMessage,
+)
+from langchain_core.messages.ai import UsageMetadata, add_usage
+from langchain_core.runnables import Runnable
+from langchain_core.tools import BaseTool
+
+from agentlab.agents.grammar import arguments, step_grammar
+from agentlab.agents.reading import Step, StepReader
+from agentlab.agents.views import NOW, View, with_last_words, with_system
+from agentlab.events import Event, Token
+from agentlab.prompts import Prompt
+
+_THOUGHT_OF_ANSWER = "I know the answer."
+_THOUGHT_OF_CALL = "I need a tool."
+_KEPT = ("finish_reason", "model_name", "model_provider", "seed")
+
+
+class TextSteps:
+    """Asks ``model`` by ``prompt``; ``constrained`` models decode under a grammar."""
+
+    def __init__(
+        self,
+        model: Runnable[Any, Any],
+        prompt: Prompt,
+        tools: Sequence[BaseTool],
+        *,
+        constrained: bool,
+        notice: str = "",
+    ) -> None:
+        self._model = model
+        self._prompt = prompt
+        self._tools = list(tools)
+        self._notice = notice
+        self._bound: dict[bool, Runnable[Any, Any]] = {False: model, True: model}
+        if constrained:
+            self._bound = {
+                last: model.bind(lark=step_grammar(self._tools, final=last))
+                for last in (False, True)
+            }
+
+    def attempt(self, view: View, reminders: Sequence[BaseMessage]) -> TextAttempt:
+        """See :class:`~agentlab.agents.asking.Strategy`."""
+        messages = [*self._messages(view), *reminders]
+        if view.last:
+            messages = with_last_words(messages, f"{NOW} Begin with: Final Answer:")
+        return TextAttempt(self._bound[view.last], messages, [] if view.last else self._tools)
+
+    def _messages(self, view: View) -> list[BaseMessage]:
+        values = {
+            "input": view.task,
+            "history": as_text(view.history),
+            "tools": described(self._tools),
+            "tool_names": [tool.name for tool in self._tools],
+        }
+        if "scratchpad" in self._prompt.variables:
+            steps = "\n".join(m.text for m in as_text(view.steps))
+            return with_system(self._prompt.render({**values, "scratchpad": steps}), self._notice)
+        return with_system([*self._prompt.render(values), *as_text(view.steps)], self._notice)
+
+
+class TextAttempt:
+    """See :class:`~agentlab.agents.asking.Attempt`."""
+
+    def __init__(
+        self,
+        runnable: Runnable[Any, Any],
+        messages: list[BaseMessage],
+        tools: Sequence[BaseTool],
+    ) -> None:
+        self.runnable = runnable
+        self.messages = messages
+        self.usage: UsageMetadata | None = None
+        self.message: AIMessage | None = None
+        self._may_call = bool(tools)
+        self._reader = StepReader(tools)
+        self._metadata: dict[str, Any] = {}
+        self._written: list[str] = []
+        self._answered = False
+        self._problem = ""
+
+    @property
+    def done(self) -> bool:
+        return self._reader.done
+
+    def take(self, chunk: AIMessageChunk) -> Iterator[Event]:
+        text = chunk if isinstance(chunk, str) else str(chunk.text)
+        if isinstance(chunk, AIMessageChunk):
+            if chunk.usage_metadata:
+                self.usage = add_usage(self.usage, chunk.usage_metadata)
+            self._metadata |= {k: v for k, v in chunk.response_metadata.items() if k in _KEPT}
+        self._written.append(text)
+        yield from self._heard(self._reader.take(text))
+
+    def end(self, *, settle: bool) -> Iterator[Event]:
+        yield from self._heard(self._reader.end())
+        step = self._reader.step()
+        cut = self._metadata.get("finish_reason") == "length" and not step.answer
+        if cut and not self._reader.done:
+            self._problem = "it was cut before its end: write less"
+        elif step.name and self._may_call:
+            self.message = self._calling(step)
+        elif step.answer:
+            self.message = self._answering(step.answer, step.thought)
+        else:
+            self._problem = step.problem or "it is no final answer"
+        if self.message is None and settle:
+            answer = step.answer or step.thought or ""
+            self.message = self._answering(answer, "")
+        if self.message is not None and self.message.content and not self._answered:
+            yield Token(str(self.message.content))
+
+    @property
+    def reminder(self) -> list[BaseMessage]:
+        return [
+            AIMessage("".join(self._written)[:2000] or "(nothing)"),
+            HumanMessage(
+                f"That was not a step: {self._problem}. Write one step, as you were told: Thought, "
+                "Action, Action Input; or Thought, Final Answer."
+            ),
+        ]
+
+    def _heard(self, events: Iterator[Event]) -> Iterator[Event]:
+        for event in events:
+            self._answered = self._answered or isinstance(event, Token)
+            yield event
+
+    def _calling(self, step: Step) -> AIMessage:
+        # From what led to it, so that a replayed run makes the same one.
+        seen = json.dumps([[m.type, m.text] for m in self.messages]) + "".join(self._written)
+        call_id = f"call_{hashlib.sha256(seen.encode()).hexdigest()[:12]}"
+        call = ToolCall(name=step.name, args=step.args or {}, id=call_id, type="tool_call")
+        return AIMessage("", tool_calls=[call], **self._more(step.thought))
+
+    def _answering(self, answer: str, thought: str) -> AIMessage:
+        return AIMessage(answer, **self._more(thought))
+
+    def _more(self, thought: str) -> dict[str, Any]:
+        kept = {"reasoning_content": thought} if thought else {}
+        return {"additional_kwargs": kept, "response_metadata": self._metadata}
+
+
+def as_text(messages: Sequence[BaseMessage]) -> list[BaseMessage]:
+    """``messages`` with calls, results and answers in the form of text steps."""
+    results = {m.tool_call_id: m for m in messages if isinstance(m, ToolMessage)}
+    told: list[BaseMessage] = []
+    for message in messages:
+        if isinstance(message, AIMessage):
+            told += _told(message, results)
+        elif not isinstance(message, ToolMessage):
+            told.append(message)
+    return told
+
+
+def _told(message: AIMessage, results: dict[str, ToolMessage]) -> list[BaseMessage]:
+    thought = str(message.additional_kwargs.get("reasoning_content") or "").strip()
+    if not message.tool_calls:
+        return [
+            AIMessage(f"Thought: {thought or _THOUGHT_OF_ANSWER}\nFinal Answer: {message.text}")
+        ]
+    thought = thought or message.text.strip() or _THOUGHT_OF_CALL
+    told: list[BaseMessage] = []
+    for call in message.tool_calls:
+        given = json.dumps(call["args"], ensure_ascii=False)
+        told.append(AIMessage(f"Thought: {thought}\nAction: {call['name']}\nAction Input: {given}"))
+        result = results.get(call["id"] or "")
+        told.append(HumanMessage(f"Observation: {result.text if result else '(no result)'}"))
+    return told
+
+
+def described(tools: Sequence[BaseTool]) -> str:
+    """The tools as a model is told of them: signature, purpose, arguments."""
+    return "\n".join(_described(tool) for tool in tools)
+
+
+def _described(tool: BaseTool) -> str:
+    schema = arguments(tool)
+    required = schema.get("required", [])
+    properties: dict[str, Any] = schema["properties"]
+    signature = ", ".join(
+        f"{name}{'' if name in required else '?'}: {_kind(one)}" for name, one in properties.items()
+    )
+    about = "\n  ".join(tool.description.strip().splitlines())
+    lines = [f"{tool.name}({signature}): {about}"]
+    lines += [
+        f"  {name}: {' '.join(one['description'].split())}"
+        for name, one in properties.items()
+        if one.get("description")
+    ]
+    return "\n".join(lines)
+
+
+def _kind(schema: dict[str, Any]) -> str:
+    if "enum" in schema:
+        return " or ".join(json.dumps(value, ensure_ascii=False) for value in schema["enum"])
+    kind = schema.get("type", "any")
+    return " or ".join(kind) if isinstance(kind, list) else str(kind)
