@@ -213,8 +213,12 @@ def _handler(provider: Provider) -> type[BaseHTTPRequestHandler]:
 
         def _event(self, data: str) -> None:
             chunk = f"data: {data}\n\n".encode()
-            self.wfile.write(f"{len(chunk):x}\r\n".encode() + chunk + b"\r\n")
-            self.wfile.flush()
+            try:
+                self.wfile.write(f"{len(chunk):x}\r\n".encode() + chunk + b"\r\n")
+                self.wfile.flush()
+            except ConnectionError:
+                provider.dropped.set()
+                raise
 
         def _cut(self) -> None:
             self.wfile.flush()
@@ -227,9 +231,15 @@ def _handler(provider: Provider) -> type[BaseHTTPRequestHandler]:
             self.close_connection = True
             while not provider._closing.is_set():
                 readable, _, _ = select.select([self.connection], [], [], 0.05)
-                if readable and not self.connection.recv(1, socket.MSG_PEEK):
+                if readable and self._is_gone():
                     provider.dropped.set()
                     return
+
+        def _is_gone(self) -> bool:
+            try:
+                return not self.connection.recv(1, socket.MSG_PEEK)
+            except ConnectionError:  # it went away before it had read all
+                return True
 
     return Handler
 
