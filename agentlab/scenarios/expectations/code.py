@@ -53,8 +53,8 @@ class Code(Check[Run]):
             message = verdict if isinstance(verdict, str) else ""
             return [Failure(str(self.place), str(self), shown(subject.text), message)]
         raise ScenarioError(
-            f"{self.place}: {self.reference} returned a {type(verdict).__name__}: expected True, "
-            "False, None or a text"
+            f"{self.place}: {self.reference} returned {shown(str(verdict), 80)}: expected "
+            "True, False, None or a text"
         )
 
     def __str__(self) -> str:

@@ -94,6 +94,8 @@ def citations(run: Run) -> list[Citation]:
     listed = output.get("citations") if isinstance(output, Mapping) else None
     if isinstance(listed, list | tuple):
         return [_citation(item, documents) for item in listed]
+    if run.text.lstrip().startswith("{"):  # JSON: its brackets are lists
+        return []
     found = []
     for match in _MARK.finditer(run.text):
         for part in re.split(r"\s*[,;]\s*", match[1].strip()):

@@ -10,6 +10,7 @@ from typing import Any
 from agentlab.recording import Step
 from agentlab.scenarios.expectations.calls import ToolCall, all_calls
 from agentlab.scenarios.mutation import texts
+from agentlab.scenarios.mutation.values import other_number
 from agentlab.scenarios.results import Run
 
 MOST = 4  # calls of a turn that are changed
@@ -40,7 +41,7 @@ def _other(value: Any) -> Any:
     if isinstance(value, bool):
         return not value
     if isinstance(value, int | float):
-        return value + 1
+        return other_number(value)
     if isinstance(value, str):
         return next((text for _, _, text in texts.numbers(value)), f"not {value}")
     return None

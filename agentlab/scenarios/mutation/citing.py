@@ -8,7 +8,7 @@ from typing import Any
 
 from agentlab.scenarios.expectations.documents import Citation, Document, citations, retrieved
 from agentlab.scenarios.expectations.subjects import of_turn
-from agentlab.scenarios.mutation.values import data_of
+from agentlab.scenarios.mutation.values import data_of, place_of, replaced
 from agentlab.scenarios.results import Run
 
 NOWHERE = "no-such-document"
@@ -30,14 +30,15 @@ def changed(run: Run, index: int) -> Iterator[tuple[str, str, str, Any]]:
         yield "citation swapped", swap, turn.text, {**data, "citations": swapped}
         yield "citations removed", gone, turn.text, {**data, "citations": []}
         return
+    data = data_of(turn.output)
+    place = place_of(data, turn.text) if isinstance(data, Mapping | list) else ()
+    if place is None:  # the text was made from the value: there is nothing to change in it
+        return
     for what, change, text in (
         ("citation swapped", swap, _swapped(turn.text, cited[0].written, other)),
         ("citations removed", gone, _removed(turn.text, cited)),
     ):
-        data = data_of(turn.output)
-        if isinstance(data, Mapping):
-            data = {k: text if v == turn.text else v for k, v in data.items()}
-        yield what, change, text, data
+        yield what, change, text, replaced(data, place, text)
 
 
 def _listed(output: Any) -> bool:

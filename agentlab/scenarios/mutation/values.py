@@ -30,7 +30,7 @@ def changed(value: Any, skip: Collection[Path] = ()) -> Iterator[Change]:
     ]
     numbers = [(p, v) for p, v in leaves if isinstance(v, int | float) and not isinstance(v, bool)]
     for path, number in numbers[:1] + numbers[1:][-1:]:
-        yield _change("number", value, path, number, number + 1)
+        yield _change("number", value, path, number, other_number(number))
     flags = [(p, v) for p, v in leaves if isinstance(v, bool)]
     for path, flag in flags[:1]:
         yield _change("negated", value, path, flag, not flag)
@@ -52,6 +52,11 @@ def changed(value: Any, skip: Collection[Path] = ()) -> Iterator[Change]:
             yield "member dropped", step("$", name), rest
     elif isinstance(value, list) and value:
         yield "item dropped", f"$[{len(value) - 1}]", value[:-1]
+
+
+def other_number(number: float) -> float:
+    """One more; of numbers so large that this is the same, twice as much."""
+    return number + 1 if number + 1 != number else number * 2
 
 
 def _change(what: str, value: Any, path: Path, old: Any, new: Any) -> Change:

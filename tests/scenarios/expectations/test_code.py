@@ -72,7 +72,7 @@ def test_true_and_nothing_are_met_false_and_text_are_not(context: CheckContext) 
         ("shop_checks.answers:none", "has no function none"),
         ("shop_checks.answers:NUMBER", "has no function NUMBER"),
         ("shop_checks.answers:broken", "raised KeyError: 'x'"),
-        ("shop_checks.answers:strange", "returned a int"),
+        ("shop_checks.answers:strange", 'returned "7": expected True'),
         ("failing_checks:f", "cannot be imported: RuntimeError: at import"),
         ("json:loads", "is not the project's own"),
     ],
