@@ -59,10 +59,13 @@ def open_take(
     case: Case,
     mode: Mode,
     *,
+    recording: Recording | None = None,
     allow_effects: bool = False,
     likelihood: LikelihoodHook | None = None,
 ) -> Take:
     """The tape for a run of ``case`` in ``mode`` (as :func:`mode_of` gives it).
+
+    ``recording`` is used in the place of the one on disk.
 
     Raises:
         StoreError: there is no recording, or it cannot be read.
@@ -71,7 +74,7 @@ def open_take(
     prefix = _prefix(case) if case.parent is not None else []
     old: Recording | None = None
     if mode in ("none", "new", "verify"):
-        old = _loaded(case)
+        old = recording or _loaded(case)
         old = Recording([*prefix, *old.steps], old.meta)
     elif prefix:
         old = Recording(list(prefix), {})

@@ -12,15 +12,16 @@ from typing import Any
 
 from agentlab.boundary import Handler, handling
 from agentlab.errors import AgentLabError, Diverged
-from agentlab.recording import Drift, Freeze, Mode, Step, Tape
+from agentlab.recording import Drift, Freeze, Mode, Recording, Step, Tape, default_mode
 from agentlab.recording.likelihood import model_likelihood
+from agentlab.recording.tape import LikelihoodHook
 from agentlab.recording.use import running
 from agentlab.scenarios.cases import Case
-from agentlab.scenarios.expectations import CheckContext, check, of_turn
+from agentlab.scenarios.checking import looked_at
 from agentlab.scenarios.faults import Faults
 from agentlab.scenarios.models import Models
-from agentlab.scenarios.recordings import Judgements, Take, live_tools, mode_of, open_take
-from agentlab.scenarios.results import Failure, Run, ScenarioResult, Status, TurnRun
+from agentlab.scenarios.recordings import Take, live_tools, mode_of, open_take
+from agentlab.scenarios.results import Run, ScenarioResult, Status, TurnRun
 from agentlab.scenarios.schema import Fault, Stub
 from agentlab.scenarios.targets import Target
 
@@ -97,19 +98,32 @@ def project(folder: Path) -> Iterator[None]:
             os.environ.pop("AGENTLAB_PROJECT", None)
 
 
-def perform(case: Case, mode: Mode, options: Options) -> Performance:
-    """Run ``case`` under its tape.
+def perform(
+    case: Case,
+    mode: Mode,
+    options: Options,
+    *,
+    recording: Recording | None = None,
+    likelihood: LikelihoodHook | None = None,
+) -> Performance:
+    """Run ``case`` under its tape, or under one for ``recording``.
 
     Raises:
         StoreError: there is no recording, or it cannot be read.
         ScenarioError: a fork's parent has no such step.
     """
-    likely = case.file.entry.on_drift == "likelihood" and not _forbidden(case, options)
+    if (
+        likelihood is None
+        and case.file.entry.on_drift == "likelihood"
+        and not _forbidden(case, options)
+    ):
+        likelihood = model_likelihood
     take = open_take(
         case,
         mode,
+        recording=recording,
         allow_effects=options.allow_effects,
-        likelihood=model_likelihood if likely else None,
+        likelihood=likelihood,
     )
     tape = take.tape
     faults = Faults([*case.faults, *_stubs(case)], live_tools(case))
@@ -157,8 +171,6 @@ def _stubs(case: Case) -> list[Fault]:
 
 def _forbidden(case: Case, options: Options) -> bool:
     """Whether mode ``none`` was asked for, so that no model may be loaded at all."""
-    from agentlab.recording import default_mode
-
     return (options.record or case.record or default_mode()) == "none"
 
 
@@ -180,9 +192,11 @@ def _result(
     if error is not None:
         return replace(result, status="error", **told(error))
     try:
-        failures = _failures(case, made, options)
+        failures, mutation = looked_at(case, made.run, made.take.mode, once=_once(case, options))
     except AgentLabError as wrong:
         return replace(result, status="error", **told(wrong))
+    failures = [*made.faults.unused(), *failures]
+    result = replace(result, mutation=mutation)
     if failures and case.warns:
         return replace(result, status="passed", warnings=failures)
     status: Status = "failed" if failures else "passed"
@@ -198,45 +212,6 @@ def told(error: Exception) -> dict[str, Any]:
     return {"error": f"{type(error).__name__}: {error}", "hint": "the target raised it"}
 
 
-def _failures(case: Case, made: Performance, options: Options) -> list[Failure]:
-    """What is not met, the turns' own expectations first."""
-    run = made.run
-    once = _once(case, options)
-    judgements = Judgements.of(case, made.take.mode, once=once)
-    models = Models(case.file.project, case.file.entry.models)
-    context = CheckContext(
-        project=case.file.project,
-        model=lambda name: models.get(name or case.model),
-        prices=case.file.entry.prices,
-    )
-    found = made.faults.unused()
-    with running_checks(judgements):
-        for index, (_, expectation) in enumerate(case.turns):
-            if expectation is not None:
-                found += check(expectation, of_turn(run, index), context)
-        if case.expect is not None:
-            found += check(case.expect, run, context)
-    return found
-
-
 def _once(case: Case, options: Options) -> bool:
-    from agentlab.recording import default_mode
-
+    """Whether what an expectation asks of a model may be recorded, where it is not there yet."""
     return default_mode() != "none" and (options.record or case.record or "once") == "once"
-
-
-@contextmanager
-def running_checks(judgements: Judgements) -> Iterator[None]:
-    """The block's calls to models are answered from the judgements, or recorded there."""
-    from agentlab.offline import offline
-
-    tape = judgements.tape
-    with ExitStack() as stack:
-        if tape.mode == "none":
-            stack.enter_context(offline())
-        stack.enter_context(handling(tape))
-        yield
-    if tape.fatal is not None:
-        raise tape.fatal
-    if tape.live_calls and tape.mode in ("all", "new"):
-        judgements.keep(tape.recording())
