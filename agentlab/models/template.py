@@ -13,11 +13,9 @@ letters.
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
-from functools import cached_property, lru_cache
-from itertools import chain, islice
+from functools import cached_property
 from typing import Any, Protocol
 
 from jinja2 import TemplateError
@@ -32,6 +30,7 @@ from langchain_core.messages import (
 
 from agentlab._sandbox import chat_environment, compile_template, render
 from agentlab.errors import ConfigError, ModelError, ModelFileError
+from agentlab.models._marks import Marks
 
 CHATML = (
     "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
@@ -44,6 +43,8 @@ _ROLES: dict[type[BaseMessage], str] = {
     ToolMessage: "tool",
 }
 _SENTINEL = "zqxSENTINELxqz"
+_CALLED = "zqxCALLEDxqz"
+_CALL_ID = "call00001"  # nine letters and digits, as Mistral wants them
 
 Turn = dict[str, Any]  # {"role": …, "content": …}
 
@@ -80,7 +81,7 @@ class ChatTemplate:
         another = "give another one: chat_template='chatml', or jinja2 text"
         try:
             self._template = compile_template(chat_environment(), source)
-            shown = self._apply([{"role": "user", "content": _SENTINEL}])
+            shown = self._first_shown()
         except TemplateError as error:
             raise ModelFileError(
                 f"the chat template of {name} does not work: {error}", hint=another
@@ -89,6 +90,15 @@ class ChatTemplate:
             raise ModelFileError(
                 f"the chat template of {name} leaves out what the user says", hint=another
             )
+
+    def _first_shown(self) -> str:
+        """One user message rendered as transformers does: without tools, but with their names."""
+        self._absent: dict[str, None] = {"tools": None, "documents": None}
+        turns: list[Turn] = [{"role": "user", "content": _SENTINEL}]
+        with suppress(TemplateError):
+            return self._apply(turns)
+        self._absent = {}  # some go through the tools without a look whether there are any
+        return self._apply(turns)
 
     def __deepcopy__(self, _memo: object) -> ChatTemplate:
         return self  # it does not change, and its vocabulary cannot be copied
@@ -107,9 +117,20 @@ class ChatTemplate:
 
     @cached_property
     def has_tool_role(self) -> bool:
-        """Whether tool results have a role of their own."""
-        shown = self._shows(("user", "a"), ("assistant", "b"), ("tool", _SENTINEL))
-        return shown and self._knows_tools  # a template that shows any role does not know this one
+        """Whether it shows tool calls and their results in a form of its own."""
+        if not self._knows_tools:  # a template that shows any role does not know this one
+            return False
+        function = {"name": _CALLED, "arguments": {}}
+        call = {"type": "function", "id": _CALL_ID, "function": function}
+        turns: list[Turn] = [
+            {"role": "user", "content": "a"},
+            {"role": "assistant", "content": "", "tool_calls": [call]},
+            {"role": "tool", "content": _SENTINEL, "name": _CALLED, "tool_call_id": _CALL_ID},
+        ]
+        with suppress(TemplateError):
+            shown = self._apply(turns)
+            return 0 <= shown.find(_CALLED) < shown.find(_SENTINEL)
+        return False
 
     @cached_property
     def must_alternate(self) -> bool:
@@ -165,7 +186,7 @@ class ChatTemplate:
             ) from error
 
     def _marked(self, turns: list[Turn]) -> list[tuple[str, bool]]:
-        marks = _Marks(turns, self.vocabulary)
+        marks = Marks(turns, self.vocabulary)
         return marks.split(self._apply(marks.turns))
 
     def _fitted(self, turns: list[Turn], *, tools: bool) -> list[Turn]:
@@ -193,62 +214,12 @@ class ChatTemplate:
             self._template,
             {
                 "messages": turns,
-                "tools": None,
-                "documents": None,
+                **self._absent,
                 "add_generation_prompt": True,
                 "bos_token": self.vocabulary.bos,
                 "eos_token": self.vocabulary.eos,
             },
         )
-
-
-class _Marks:
-    """Control tokens in messages, replaced by marks while the template works on them."""
-
-    def __init__(self, turns: list[Turn], vocabulary: Vocabulary) -> None:
-        self._open, self._close = _unused(json.dumps(turns, ensure_ascii=False, default=str), 2)
-        self._texts: list[str] = []
-        # What the assistant wrote may hold added tokens (`<think>`) that templates look for.
-        own = _any_of(frozenset(vocabulary.control_tokens))
-        foreign = _any_of(frozenset(vocabulary.added_tokens))
-        self.turns: list[Turn] = [
-            self._mark(turn, own if turn["role"] == "assistant" else foreign) for turn in turns
-        ]
-
-    def _mark(self, value: Any, tokens: re.Pattern[str]) -> Any:
-        if isinstance(value, str):
-            return tokens.sub(self._replace, value)
-        if isinstance(value, Mapping):
-            return {self._mark(k, tokens): self._mark(v, tokens) for k, v in value.items()}
-        if isinstance(value, list | tuple):
-            return [self._mark(item, tokens) for item in value]
-        return value
-
-    def _replace(self, found: re.Match[str]) -> str:
-        self._texts.append(found[0])
-        return f"{self._open}{len(self._texts) - 1}{self._close}"
-
-    def split(self, rendered: str) -> list[tuple[str, bool]]:
-        head, *rest = rendered.split(self._open)
-        parts = [(head, True)]
-        for piece in rest:
-            number, _, after = piece.partition(self._close)
-            parts += [(self._texts[int(number)], False), (after, True)]
-        return [part for part in parts if part[0]]
-
-
-@lru_cache(maxsize=32)
-def _any_of(texts: frozenset[str]) -> re.Pattern[str]:
-    longest_first = sorted(texts, key=lambda text: (-len(text), text))
-    return re.compile("|".join(map(re.escape, longest_first)) or r"(?!)")
-
-
-def _unused(text: str, count: int) -> list[str]:
-    """Private-use characters that do not occur in ``text``."""
-    used = set(text)
-    codes = chain(range(0xE000, 0xF900), range(0xF0000, 0xFFFFE), range(0x100000, 0x10FFFE))
-    free = (character for code in codes if (character := chr(code)) not in used)
-    return list(islice(free, count))
 
 
 def _turn(message: BaseMessage) -> Turn:

@@ -247,6 +247,25 @@ def test_native_tool_calls_where_the_template_has_them() -> None:
     assert '[call add({"a": 2})]' in two
 
 
+def test_calls_are_told_where_the_template_would_drop_them() -> None:
+    drops = "{# knows the tool role #}" + CHATML
+    template = of(drops)
+    assert not template.has_tool_role
+    call = {"name": "add", "args": {"a": 1}, "id": "c1"}
+    talk = [
+        HumanMessage("q"),
+        AIMessage("", tool_calls=[call]),
+        ToolMessage("2", tool_call_id="c1"),
+    ]
+    assert '[call add({"a": 1})]' in template.text(talk)
+    assert "[result of tool]\n2" in template.text(talk)
+
+
+def test_a_template_that_goes_through_tools_that_are_not_there() -> None:
+    source = "{% for tool in tools %}{{ tool.name }}{% endfor %}{{ messages[0].content }}"
+    assert of(source).text([HumanMessage("a")]) == "a"
+
+
 def test_text_blocks_are_text_and_others_are_refused() -> None:
     blocks = HumanMessage([{"type": "text", "text": "One"}, " two"])
     assert "One two" in of(CHATML).text([blocks])
