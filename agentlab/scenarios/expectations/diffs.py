@@ -42,10 +42,18 @@ def short(text: str, most: int = 300) -> str:
 def shown(value: Any, most: int = 300) -> str:
     """``value`` as JSON, bounded in depth, breadth and length."""
     if isinstance(value, str):
-        return json.dumps(short(value, most), ensure_ascii=False)
+        return _quoted(short(value, most))
     if value is MISSING:
         return "nothing"
     return short(json.dumps(_bounded(value), ensure_ascii=False, default=str), most)
+
+
+def _quoted(text: str) -> str:
+    """``text`` on one line in double quotes, or in single ones where it holds double ones."""
+    quoted = json.dumps(text, ensure_ascii=False)
+    if '"' in text and "'" not in text:
+        return "'" + quoted[1:-1].replace('\\"', '"') + "'"
+    return quoted
 
 
 def _bounded(value: Any, depth: int = 0) -> Any:
