@@ -1,12 +1,12 @@
 # Type `make` for a list.
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check fmt bench fuzz clean
+.PHONY: help install demo test check fmt bench fuzz screenshot clean
 
 PYTHON ?= python3
 BIN := .venv/bin
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 install: ## Set up .venv: the locked packages, and llama.cpp compiled for this machine
 	@$(PYTHON) build-support/install.py
@@ -33,6 +33,9 @@ bench: install ## Measure against bare llama-cpp-python, side by side; writes be
 
 fuzz: install ## Run the property tests with 50 times the examples
 	$(BIN)/pytest -q -m hypothesis --hypothesis-profile=fuzz $(ARGS)
+
+screenshot: install ## Make docs/images/report.png anew, with Chromium
+	@$(BIN)/python -m tests.support.screenshot
 
 clean: ## Remove what was built here (the compiled llama.cpp stays in uv's cache)
 	rm -rf .venv .venv-tools build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -31,8 +31,14 @@ _KEYS = {
 
 
 def find() -> str | None:
-    """The path of a Chromium or Chrome, None where there is none."""
-    return next((path for name in NAMES if (path := shutil.which(name))), None)
+    """The path of a Chromium or Chrome that starts, None where there is none."""
+    return next((path for name in NAMES if (path := shutil.which(name)) and _starts(path)), None)
+
+
+def _starts(path: str) -> bool:
+    """Ubuntu's package is a script that asks for a snap."""
+    run = subprocess.run([path, "--version"], capture_output=True, check=False, timeout=PATIENCE)
+    return run.returncode == 0
 
 
 class Page:

@@ -38,8 +38,10 @@ def count(number: int, noun: str) -> str:
 
 
 def seconds(value: float) -> str:
-    """``0.4 ms``, ``12 ms``, ``0.42 s``, ``12.3 s``."""
-    if 0 < value < 0.1:
+    """``0 s``, ``0.4 ms``, ``12 ms``, ``0.42 s``, ``12.3 s``."""
+    if not value:
+        return "0 s"
+    if value < 0.1:
         return f"{value * 1000:.{1 if value < 0.001 else 0}f} ms"
     return f"{value:.2f} s" if value < 10 else f"{value:,.1f} s"
 

@@ -23,6 +23,6 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
     """One tab of a headless Chromium."""
     path = chromium.find()
     if path is None:
-        pytest.skip(f"no browser: none of {', '.join(chromium.NAMES)} is on the PATH")
+        pytest.skip(f"no browser: none of {', '.join(chromium.NAMES)} is on the PATH and starts")
     with chromium.chromium(path, tmp_path_factory.mktemp("chromium")) as page:
         yield page
