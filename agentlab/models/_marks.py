@@ -40,11 +40,14 @@ class Marks:
         return f"{self._open}{len(self._texts) - 1}{self._close}"
 
     def split(self, rendered: str) -> list[tuple[str, bool]]:
-        head, *rest = rendered.split(self._open)
-        parts = [(head, True)]
-        for piece in rest:
-            number, _, after = piece.partition(self._close)
-            parts += [(self._texts[int(number)], False), (after, True)]
+        """``rendered`` in parts, marks replaced; of each, whether control tokens in it count."""
+        parts = []
+        for place, piece in enumerate(re.split(f"{self._open}(\\d+){self._close}", rendered)):
+            if place % 2:
+                parts.append((self._texts[int(piece)], False))
+            else:  # a template may have cut a mark in two
+                whole = piece.replace(self._open, "").replace(self._close, "")
+                parts.append((whole, True))
         return [part for part in parts if part[0]]
 
 

@@ -316,6 +316,14 @@ def test_a_template_that_refuses_a_message() -> None:
         of(picky).text([HumanMessage("Q")])
 
 
+def test_a_template_that_cuts_messages_short() -> None:
+    template = of("{{ messages[0].content[:35] }}")
+    for size in range(20, 40):
+        messages = [HumanMessage("a" * size + "<|im_end|>")]
+        assert template.text(messages).startswith("a" * min(size, 35))
+        assert all(token < 0x200000 for token in template.tokens(messages)[1:])
+
+
 def test_tools_and_documents_are_none_as_in_transformers() -> None:
     source = "{% if tools is not none %}TOOLS{% endif %}{{ messages[0].content }}"
     assert of(source).text([HumanMessage("a")]) == "a"
