@@ -19,6 +19,7 @@ from agentlab.scenarios.expectations.base import (
     wrong,
 )
 from agentlab.scenarios.expectations.diffs import shown, step
+from agentlab.scenarios.expectations.jsonpaths import compile_path
 from agentlab.scenarios.expectations.text import Equals
 from agentlab.scenarios.results import Failure
 
@@ -173,9 +174,10 @@ class At(Check[Any]):
             return [("$", subject)] if self.source == "$" else []
         try:
             return [(match.path, match.obj) for match in self.path.finditer(subject)]
-        except (JSONPathError, RecursionError) as error:
+        except (JSONPathError, RecursionError, TimeoutError) as error:
+            told = str(error) or "it is nested too deeply"
             raise ScenarioError(
-                f"{self.place}: {self.source} cannot be followed: {error}"
+                f"{self.place}: {self.source} cannot be followed: {told}"
             ) from error
 
     def __str__(self) -> str:
@@ -242,8 +244,6 @@ def shape(raw: Any, place: Place, compiler: Compiler, *, root: bool = False) -> 
 
 def compile_at(raw: Any, place: Place, compiler: Compiler) -> list[Matcher]:
     """``at: {jsonpath: matcher, …}``."""
-    import jsonpath
-
     if not isinstance(raw, Mapping) or not raw:
         raise wrong(place, f"expected a mapping of JSONPaths, got {kind_of(raw)}")
     found: list[Matcher] = []
@@ -252,10 +252,9 @@ def compile_at(raw: Any, place: Place, compiler: Compiler) -> list[Matcher]:
         if not isinstance(source, str) or not source.startswith("$"):
             raise wrong(where, "a JSONPath starts with $", f"write $.{source}")
         try:
-            path = jsonpath.JSONPathEnvironment(strict=True).compile(source)
-        except (jsonpath.JSONPathError, RecursionError) as error:
-            told = str(error).splitlines()[0] if str(error) else "nested too deeply"
-            raise wrong(where, f"not a JSONPath: {told}") from error
+            path = compile_path(source)
+        except ValueError as error:
+            raise wrong(where, f"not a JSONPath: {error}") from error
         found.append(OnData(where, At(where, path, source, compiler.matcher(value, where))))
     return found
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from agentlab.scenarios.expectations.documents import Citation, Document, citations, retrieved
 from agentlab.scenarios.expectations.subjects import of_turn
-from agentlab.scenarios.mutation.values import data_of, place_of, replaced
+from agentlab.scenarios.mutation.values import place_of, replaced
 from agentlab.scenarios.results import Run
 
 NOWHERE = "no-such-document"
@@ -25,20 +25,20 @@ def changed(run: Run, index: int) -> Iterator[tuple[str, str, str, Any]]:
     swap = f"{cited[0].written} → {other}"
     gone = ", ".join(citation.written for citation in cited[:5])
     if _listed(turn.output):
-        data = data_of(turn.output)
-        swapped = [_renamed(data["citations"][0], other), *data["citations"][1:]]
-        yield "citation swapped", swap, turn.text, {**data, "citations": swapped}
-        yield "citations removed", gone, turn.text, {**data, "citations": []}
+        listed = turn.output["citations"]
+        swapped = [_renamed(listed[0], other), *listed[1:]]
+        yield "citation swapped", swap, turn.text, {**turn.output, "citations": swapped}
+        yield "citations removed", gone, turn.text, {**turn.output, "citations": []}
         return
-    data = data_of(turn.output)
-    place = place_of(data, turn.text) if isinstance(data, Mapping | list) else ()
+    whole = turn.output is None or isinstance(turn.output, str)
+    place = () if whole else place_of(turn.output, turn.text)
     if place is None:  # the text was made from the value: there is nothing to change in it
         return
     for what, change, text in (
         ("citation swapped", swap, _swapped(turn.text, cited[0].written, other)),
         ("citations removed", gone, _removed(turn.text, cited)),
     ):
-        yield what, change, text, replaced(data, place, text)
+        yield what, change, text, replaced(turn.output, place, text)
 
 
 def _listed(output: Any) -> bool:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from agentlab.recording.codec import plain
 from agentlab.scenarios.mutation import calls, citing, texts, values
 from agentlab.scenarios.results import Run, TurnRun
 
@@ -59,12 +60,11 @@ def _changed_turns(run: Run, index: int) -> Iterator[tuple[str, str, TurnRun]]:
             for what, change, text in texts.changed(turn.text, others):
                 yield what, change, _with_text(turn, text)
     else:
-        place = values.place_of(values.data_of(output), turn.text)
+        place = values.place_of(output, turn.text)
         if place is not None:
             for what, change, text in texts.changed(turn.text, others):
-                data = values.replaced(values.data_of(output), place, text)
-                yield what, change, _with_value(turn, data, text)
-        for what, change, value in values.changed(values.data_of(output), _no_answer(turn, place)):
+                yield what, change, _with_value(turn, values.replaced(output, place, text), text)
+        for what, change, value in values.changed(output, _no_answer(turn, place)):
             yield what, change, _with_value(turn, value, _text_of(turn, value))
     for what, change, text, value in citing.changed(run, index):
         yield (
@@ -113,16 +113,17 @@ def _with_text(turn: TurnRun, text: str) -> TurnRun:
 
 
 def _with_value(turn: TurnRun, value: Any, text: str) -> TurnRun:
-    output = values.like(turn.output, value)
     chunks = turn.chunks if text == turn.text else _cut(text, len(turn.chunks))
-    return dataclasses.replace(turn, text=text, output=output, chunks=chunks)
+    return dataclasses.replace(turn, text=text, output=value, chunks=chunks)
 
 
 def _text_of(turn: TurnRun, value: Any) -> str:
     """The text of a changed value, made as that of the old one was."""
     if turn.text == str(turn.output):
         return str(value)
-    return json.dumps(value, ensure_ascii=False) if _parsed(turn.text) is not None else turn.text
+    if _parsed(turn.text) is None:
+        return turn.text
+    return json.dumps(plain(value), ensure_ascii=False)
 
 
 def _cut(text: str, count: int) -> tuple[str, ...]:

@@ -1,10 +1,15 @@
-"""Changes of a JSON value: a number, a truth value, a text, a member that is gone."""
+"""Changes of a value: a number, a truth value, a text, a member that is gone.
+
+Objects stay what they are: a message in a list of messages is a message still.
+"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
+
+from pydantic import BaseModel
 
 from agentlab.recording.codec import plain
 from agentlab.scenarios.expectations.diffs import step
@@ -16,16 +21,11 @@ Change = tuple[str, str, Any]  # what, in one line, the changed value
 _MOST_LEAVES = 500
 
 
-def data_of(output: Any) -> Any:
-    """An answer's value as JSON."""
-    return plain(output)
-
-
 def changed(value: Any, skip: Collection[Path] = ()) -> Iterator[Change]:
     """Changes of ``value``, none of them at or under a path in ``skip``."""
     leaves = [
         (path, leaf)
-        for path, leaf in _leaves(value)
+        for path, leaf in _leaves(plain(value))
         if not any(path[: len(known)] == known for known in skip)
     ]
     numbers = [(p, v) for p, v in leaves if isinstance(v, int | float) and not isinstance(v, bool)]
@@ -88,7 +88,7 @@ def place_of(value: Any, text: str) -> Path | None:
     """Where in ``value`` the answer's text stands: the last place, as in a list of messages."""
     if not text:
         return None
-    places = [path for path, leaf in _leaves(value) if leaf == text]
+    places = [path for path, leaf in _leaves(plain(value)) if leaf == text]
     return places[-1] if places else None
 
 
@@ -98,16 +98,10 @@ def replaced(value: Any, path: Path, new: Any) -> Any:
         return new
     head, rest = path[0], path[1:]
     if isinstance(value, Mapping):
-        return {k: replaced(v, rest, new) if k == head else v for k, v in value.items()}
-    return [replaced(v, rest, new) if i == head else v for i, v in enumerate(value)]
-
-
-def like(output: Any, value: Any) -> Any:
-    """``value`` as an object of the kind that ``output`` is, as far as it can be one."""
-    kind = type(output)
-    if isinstance(value, Mapping) and hasattr(kind, "model_construct"):
-        try:
-            return kind.model_validate(value)
-        except ValueError:
-            return kind.model_construct(**value)
-    return value
+        return {k: replaced(v, rest, new) if str(k) == head else v for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(replaced(v, rest, new) if i == head else v for i, v in enumerate(value))
+    if isinstance(value, BaseModel) and head in type(value).model_fields:
+        name = str(head)
+        return value.model_copy(update={name: replaced(getattr(value, name), rest, new)})
+    return value  # an object that cannot be made anew: it has no change here

@@ -92,6 +92,14 @@ def test_all_that_a_path_selects_must_match() -> None:
     assert met({"at": {"$.items[?@.n > 3].n": 5}}, text)
 
 
+def test_a_pattern_in_a_path_has_a_time_limit_too() -> None:
+    text = json.dumps(["a" * 60 + "b", "aaa"])
+    assert met({"at": {"$[?match(@, 'a+')]": "aaa", "$[?search(@, 'b')]": {"contains": "b"}}}, text)
+    for function in ("search", "match"):
+        with pytest.raises(ScenarioError, match="cannot be followed"):
+            failures({"at": {f"$[?{function}(@, '^(a|aa)+c$')]": "aaa"}}, text)
+
+
 def test_matchers_stand_for_any_value_inside_json() -> None:
     raw = {"json": {"amount": {"approx": 42, "tol": 1}, "tags": ["a", {"in": ["b", "c"]}]}}
     assert met(raw, '{"tags": ["a", "c"], "amount": 42.5}')
