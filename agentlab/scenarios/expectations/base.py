@@ -115,7 +115,7 @@ def load_embeddings(model: Any) -> Any:
     if load is None:
         raise ScenarioError(
             "similar needs an embedding model, and none comes with this version",
-            hint="give a LangChain Embeddings object as its model, or use judge or contains",
+            hint="use judge or contains; in Python, its model may be a LangChain Embeddings object",
         )
     return load(model) if model is not None else load()
 
