@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import glob
-from collections.abc import Iterable, Iterator
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from langchain_core.documents import Document
 
 from agentlab import cancellation
 from agentlab.errors import ConfigError
-from agentlab.rag.readers import READERS, Unreadable, read_file
+from agentlab.rag.readers import READERS, Unreadable, read_bytes, read_documents
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,18 +25,27 @@ class Skipped:
 
 @dataclass(slots=True)
 class Loaded:
-    """What was read. ``digests`` are the sha256 of the files, by source."""
+    """What was read. ``digests`` are the sha256 of the files, by source.
+
+    ``unchanged`` are files that were read before.
+    """
 
     documents: list[Document] = field(default_factory=list)
     skipped: list[Skipped] = field(default_factory=list)
     digests: dict[str, str] = field(default_factory=dict)
+    unchanged: list[str] = field(default_factory=list)
 
 
-def load_files(paths: str | Path | Iterable[str | Path]) -> Loaded:
+def load_files(
+    paths: str | Path | Iterable[str | Path], known: Mapping[str, str] | None = None
+) -> Loaded:
     """Read files, folders (all that is in them) and patterns such as ``docs/**/*.md``.
 
     Of a folder or pattern, files whose kind is not known are skipped with a reason, and hidden ones
     are left out. A document's ``source`` is its path as it was named here.
+
+    Args:
+        known: the sha256 of files that need not be read again, by source.
 
     Raises:
         ConfigError: a path names nothing.
@@ -45,7 +55,12 @@ def load_files(paths: str | Path | Iterable[str | Path]) -> Loaded:
         cancellation.raise_if_cancelled()
         source = path.as_posix()
         try:
-            documents, digest = read_file(path, source)
+            data = read_bytes(path)
+            digest = hashlib.sha256(data).hexdigest()
+            if known is not None and known.get(source) == digest:
+                loaded.unchanged.append(source)
+                continue
+            documents = read_documents(data, path.suffix.lower(), source)
         except Unreadable as error:
             loaded.skipped.append(Skipped(source, str(error)))
             continue

@@ -1,14 +1,13 @@
 """Reading one file: its documents, each a text whose characters a citation can point to.
 
 A document's metadata says where it is from: ``source`` (the path), ``title``, and ``page``,
-``line`` (JSONL) or ``row`` (CSV), from 1, where a file holds several. The text of Markdown and plain
-text is the file's own, character for character; of HTML and PDF it is what was extracted.
+``line`` (JSONL) or ``row`` (CSV), from 1, where a file holds several. The text of Markdown and
+plain text is the file's own, character for character; of HTML and PDF it is what was extracted.
 """
 
 from __future__ import annotations
 
 import csv
-import hashlib
 import io
 import json
 import re
@@ -29,27 +28,34 @@ class Unreadable(StoreError):
     """A file that cannot be read as what its name says."""
 
 
-def read_file(path: Path, source: str) -> tuple[list[Document], str]:
-    """The documents of ``path``, whose ``source`` they are given, and the file's sha256.
+def read_bytes(path: Path) -> bytes:
+    """What is in the file ``path``, whose kind must be known.
 
     Raises:
-        Unreadable: it is of an unknown kind, too large, damaged, or holds no text.
+        Unreadable: it is of an unknown kind, too large, or cannot be read.
     """
-    reader = READERS.get(path.suffix.lower())
-    if reader is None:
+    if path.suffix.lower() not in READERS:
         known = " ".join(sorted(READERS))
-        raise Unreadable(f"a file of the kind {path.suffix or path.name!r}: known are {known}")
+        raise Unreadable(f"files such as {path.suffix or path.name!r} are not read: {known} are")
     try:
         size = path.stat().st_size
         if size > LARGEST:
             raise Unreadable(f"it is {size / 1e6:,.0f} MB, more than {LARGEST / 1e6:,.0f}")
-        data = path.read_bytes()
+        return path.read_bytes()
     except OSError as error:
         raise Unreadable(f"it cannot be read: {error.strerror or error}") from error
-    documents = [document for document in reader(data, source) if document.page_content.strip()]
+
+
+def read_documents(data: bytes, kind: str, source: str) -> list[Document]:
+    """The documents of a file of the ``kind`` (``.md``), whose ``source`` they are given.
+
+    Raises:
+        Unreadable: it is damaged, or holds no text.
+    """
+    documents = [d for d in READERS[kind](data, source) if d.page_content.strip()]
     if not documents:
         raise Unreadable("it holds no text")
-    return documents, hashlib.sha256(data).hexdigest()
+    return documents
 
 
 _MARKS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
@@ -154,9 +160,10 @@ def _record(record: Mapping[str, Any], source: str, where: str, **more: Any) -> 
         raise Unreadable(f"{where} has no text under one of {', '.join(_TEXT_KEYS)}")
     fields = dict(record.get("metadata") or {}) if isinstance(record.get("metadata"), dict) else {}
     fields |= {k: v for k, v in record.items() if k not in (key, "metadata")}
-    title = fields.get("title")
-    own = {"title": title if isinstance(title, str) and title else f"{Path(source).stem}, {where}"}
-    return Document(page_content=record[key], metadata={**fields, "source": source, **own, **more})
+    # A title only where the record has one: a made-up one would be searched as well.
+    if not isinstance(fields.get("title"), str) or not fields["title"]:
+        fields.pop("title", None)
+    return Document(page_content=record[key], metadata={**fields, "source": source, **more})
 
 
 READERS: dict[str, Callable[[bytes, str], Iterator[Document]]] = {

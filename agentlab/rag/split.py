@@ -1,8 +1,7 @@
 """Documents to chunks. Every chunk is a piece of its document's text, and knows where it is.
 
 A chunk's metadata is its document's, with ``start`` and ``end`` (characters of the document's text)
-and, in Markdown, ``section``: the heading it stands under. A chunk from a larger one has its
-``parent_start`` and ``parent_end`` as well.
+and, in Markdown, ``section``: the heading it stands under.
 """
 
 from __future__ import annotations
@@ -10,7 +9,7 @@ from __future__ import annotations
 import bisect
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from langchain_core.documents import Document
 from langchain_text_splitters import TextSplitter
@@ -18,6 +17,14 @@ from langchain_text_splitters import TextSplitter
 from agentlab.errors import ConfigError
 from agentlab.rag.sentences import Span, paragraph_spans, sentence_spans, trimmed
 from agentlab.rag.splitter import Splitter
+
+
+class Piece(NamedTuple):
+    """A chunk, and the larger piece it comes from where the splitter has one."""
+
+    chunk: Document
+    parent: Document | None = None
+
 
 TokenSpans = Callable[[str], list[Span]]
 _HEADING = re.compile(r"^(#{1,6})[ \t]+(.+?)[ \t]*#*[ \t]*\r?$")
@@ -29,7 +36,7 @@ def split(
     splitter: Splitter | TextSplitter,
     token_spans: TokenSpans,
     most_tokens: int | None = None,
-) -> Iterator[Document]:
+) -> Iterator[Piece]:
     """The chunks of ``documents``, in order.
 
     Args:
@@ -52,23 +59,17 @@ def split(
             found = list(_spans(pieces, splitter))
         sections = _sections(text) if _is_markdown(document) else []
         for span, parent in found:
-            for start, end in pieces.within(span, most_tokens):
-                yield _chunk(document, start, end, parent, sections)
+            for part in pieces.within(span, most_tokens):
+                large = None if parent is None else _piece(document, parent, sections)
+                yield Piece(_piece(document, part, sections), large)
 
 
-def _chunk(
-    document: Document,
-    start: int,
-    end: int,
-    parent: Span | None,
-    sections: Sequence[tuple[int, str]],
-) -> Document:
+def _piece(document: Document, span: Span, sections: Sequence[tuple[int, str]]) -> Document:
+    start, end = span
     more: dict[str, Any] = {"start": start, "end": end}
     under = bisect.bisect_right([place for place, _ in sections], start) - 1
-    if under >= 0 and sections[under][1]:
+    if under >= 0:
         more["section"] = sections[under][1]
-    if parent is not None:
-        more |= {"parent_start": parent[0], "parent_end": parent[1]}
     text = document.page_content[start:end]
     return Document(page_content=text, metadata={**document.metadata, **more})
 

@@ -1,0 +1,177 @@
+"""BM25 over the words of the chunks: what is a word, and an index of them on disk.
+
+Words are compared without case, accents and endings (Snowball's stemmer), and common words count
+for nothing. Chinese, Japanese and Korean, which part no words, are taken as pairs of signs.
+Source: Robertson and Zaragoza, "The Probabilistic Relevance Framework: BM25 and Beyond", 2009, in
+Lucene's form, as bm25s computes it.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import threading
+import unicodedata
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import regex
+
+from agentlab.errors import ConfigError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+FOLDER = "words"
+_TOKENS, _ENDS, _ROWS, _VOCABULARY = "tokens.npy", "ends.npy", "rows.npy", "vocabulary.json"
+_CJK = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Hangul}"
+_RUN = regex.compile(rf"[{_CJK}]+|[\p{{L}}\p{{N}}\p{{M}}--[{_CJK}]]+", regex.V1)
+_IS_CJK = regex.compile(rf"[{_CJK}]")
+_APOSTROPHE = regex.compile(r"(?<=\p{L})['’](?=\p{L})")
+
+
+def languages() -> list[str]:
+    """The languages whose endings and common words are known, and ``none``."""
+    import Stemmer
+
+    return [*Stemmer.algorithms(), "none"]
+
+
+def words(text: str, language: str = "english") -> list[str]:
+    """The words of ``text`` as they are compared, in order."""
+    stem, common = _language(language)
+    flat = unicodedata.normalize("NFKD", _APOSTROPHE.sub("", text)).casefold()
+    flat = "".join(sign for sign in flat if not unicodedata.combining(sign))
+    # Decomposed Hangul must be put together again.
+    found: list[str] = []
+    for run in _RUN.findall(unicodedata.normalize("NFC", flat)):
+        if _IS_CJK.match(run):
+            found += [run[i : i + 2] for i in range(len(run) - 1)] or [run]
+        elif run not in common:
+            found.append(run)
+    return stem.stemWords(found) if stem is not None else found
+
+
+@functools.lru_cache(maxsize=8)
+def _language(name: str) -> tuple[Any, frozenset[str]]:
+    if name == "none":
+        return None, frozenset()
+    if name not in languages():
+        raise ConfigError(
+            f"there are no word endings known for {name!r}", hint=f"use {', '.join(languages())}"
+        )
+    import Stemmer
+    from bm25s import stopwords
+
+    common = getattr(stopwords, f"STOPWORDS_{'EN' if name == 'english' else name.upper()}", ())
+    return _Stemmer(Stemmer.Stemmer(name)), frozenset(_APOSTROPHE.sub("", w) for w in common)
+
+
+class _Stemmer:
+    """PyStemmer's stemmers are not for several threads at once."""
+
+    def __init__(self, stemmer: Any) -> None:
+        self._stemmer = stemmer
+        self._lock = threading.Lock()
+
+    def stemWords(self, found: list[str]) -> list[str]:  # noqa: N802
+        with self._lock:
+            return list(self._stemmer.stemWords(found))
+
+
+class Words:
+    """The words of one build's chunks, for searching."""
+
+    def __init__(self, folder: Path, language: str) -> None:
+        import numpy as np
+
+        self.language = language
+        self.rows: NDArray[np.int64] = np.load(folder / _ROWS, allow_pickle=False)
+        self._bm25: Any = None
+        if (folder / "bm25").is_dir():
+            import bm25s
+
+            self._bm25 = bm25s.BM25.load(folder / "bm25", mmap=True, show_progress=False)
+
+    def search(
+        self, query: str, k: int, rows: NDArray[np.int64] | None = None
+    ) -> list[tuple[int, float]]:
+        """The ``k`` best of ``rows`` (all by default) with their scores, best first.
+
+        Chunks without a word of the query are never among them.
+        """
+        import numpy as np
+
+        if self._bm25 is None:
+            return []
+        known = self._bm25.get_tokens_ids(words(query, self.language))
+        if not known:
+            return []
+        scores = self._bm25.get_scores_from_ids(known)
+        if rows is not None:
+            scores = np.where(np.isin(self.rows, rows), scores, 0)
+        hits = np.flatnonzero(scores > 0)
+        if len(hits) > k:
+            # All that are as good as the k-th, so that the order among equals is always the same.
+            least = np.partition(scores[hits], len(hits) - k)[len(hits) - k]
+            hits = hits[scores[hits] >= least]
+        best = hits[np.lexsort((self.rows[hits], -scores[hits]))][:k]
+        return [(int(self.rows[i]), float(scores[i])) for i in best]
+
+
+def write_words(
+    folder: Path,
+    language: str,
+    rows: Sequence[int],
+    texts: dict[int, str],
+    base: Path | None,
+    renumbered: dict[int, int] | None,
+) -> None:
+    """Write the index of the chunks ``rows``.
+
+    Args:
+        texts: the texts of those chunks that are not in ``base``, by row.
+        base: the folder of the build before, whose words need not be looked for again.
+        renumbered: the rows of ``base`` by their new number, where they were given new ones.
+    """
+    import bm25s
+    import numpy as np
+
+    folder.mkdir()
+    vocabulary, old = _known(base)
+    if renumbered is not None:
+        old = {new: old[before] for new, before in renumbered.items() if before in old}
+    tokens: list[NDArray[np.int32]] = []
+    for row in rows:
+        if row in texts:
+            ids = [vocabulary.setdefault(w, len(vocabulary)) for w in words(texts[row], language)]
+            tokens.append(np.array(ids, np.int32))
+        else:
+            tokens.append(old[row])
+    ends = np.cumsum([len(t) for t in tokens], dtype=np.int64)
+    np.save(folder / _TOKENS, np.concatenate(tokens) if tokens else np.zeros(0, np.int32))
+    np.save(folder / _ENDS, ends)
+    np.save(folder / _ROWS, np.array(rows, np.int64))
+    (folder / _VOCABULARY).write_text(
+        json.dumps(list(vocabulary), ensure_ascii=False), encoding="utf-8"
+    )
+    if len(ends) and ends[-1] > 0:
+        bm25 = bm25s.BM25(method="lucene", k1=1.5, b=0.75)
+        bm25.index(([t.tolist() for t in tokens], dict(vocabulary)), show_progress=False)
+        bm25.save(folder / "bm25", show_progress=False)
+
+
+def _known(base: Path | None) -> tuple[dict[str, int], dict[int, NDArray[np.int32]]]:
+    """The words of ``base`` with their numbers, and those of its chunks, by row."""
+    import numpy as np
+
+    if base is None or not base.is_dir():
+        return {}, {}
+    names = json.loads((base / _VOCABULARY).read_text(encoding="utf-8"))
+    tokens = np.load(base / _TOKENS, allow_pickle=False)
+    ends = np.load(base / _ENDS, allow_pickle=False)
+    rows = np.load(base / _ROWS, allow_pickle=False)
+    parts = np.split(tokens, ends[:-1]) if len(ends) else []
+    return {word: n for n, word in enumerate(names)}, dict(zip(rows.tolist(), parts, strict=True))
