@@ -16,19 +16,21 @@ WIDTH = 960  # CSS pixels
 
 
 def main() -> int:
-    """Show the sample's passed, failed and drifted scenario, and save what the browser shows."""
+    """Show the sample's passed, drifted and failed scenario, down to what the last one failed."""
     browser = find()
     if browser is None:
         print("no Chromium on the PATH", file=sys.stderr)
         return 1
     with tempfile.TemporaryDirectory() as name, chromium(browser, Path(name, "profile")) as page:
         suite = sample(Path(name))
+        passed, failed, drifted, *_ = suite.results
         report = Path(name, "report.html")
-        report.write_text(html(replace(suite, results=suite.results[:3])), "utf-8")
+        report.write_text(html(replace(suite, results=[passed, drifted, failed])), "utf-8")
         page.size(WIDTH, 900)
         page.open(report.as_uri())
-        page.js("document.querySelectorAll('#s2 .step > details')[1].open = true")
-        page.size(WIDTH, page.js("document.documentElement.scrollHeight"))
+        page.js("document.querySelector('#s2 .step > details').open = true")
+        end = "Math.ceil(document.querySelector('#s3 .trajectory').getBoundingClientRect().top)"
+        page.size(WIDTH, page.js(end))
         page.settle()
         TARGET.parent.mkdir(parents=True, exist_ok=True)
         TARGET.write_bytes(page.screenshot())
