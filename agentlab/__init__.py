@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from agentlab import errors as errors
     from agentlab import events as events
+    from agentlab.agents import Agent as Agent
+    from agentlab.agents import Limits as Limits
+    from agentlab.agents import create_agent as create_agent
     from agentlab.boundary import handling as handling
     from agentlab.boundary import recordable as recordable
     from agentlab.cancellation import Cancellation as Cancellation
@@ -39,9 +42,11 @@ __version__ = "0.1.0"
 
 # Where each public name comes from; a module of the package stands for itself.
 _HOMES = {
+    "Agent": "agentlab.agents",
     "BufferMemory": "agentlab.memory",
     "Cancellation": "agentlab.cancellation",
     "Chain": "agentlab.chains",
+    "Limits": "agentlab.agents",
     "Memory": "agentlab.memory",
     "Session": "agentlab.session",
     "SummaryBufferMemory": "agentlab.memory",
@@ -50,6 +55,7 @@ _HOMES = {
     "ToolPolicy": "agentlab.tools",
     "WindowMemory": "agentlab.memory",
     "cancellable": "agentlab.cancellation",
+    "create_agent": "agentlab.agents",
     "errors": "agentlab.errors",
     "events": "agentlab.events",
     "handling": "agentlab.boundary",

@@ -50,7 +50,7 @@ def ask_person(approve: Approve | None, call: ToolCall) -> ToolCall:
             "approve is asynchronous and the run is not",
             hint="use ainvoke or astream, or give a plain function",
         )
-    return _judged(call, cast(Verdict, verdict))
+    return _judged(call, verdict)
 
 
 async def aask_person(approve: Approve | None, call: ToolCall) -> ToolCall:

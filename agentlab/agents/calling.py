@@ -101,8 +101,8 @@ class Caller:
         before = calls_before(split(messages)[1], call["id"])
         if len(before) >= self._limits.tool_calls:
             raise ToolError(
-                f"{call['name']} was not run: at most {self._limits.tool_calls} calls of tools may be "
-                "made"
+                f"{call['name']} was not run: {self._limits.tool_calls} calls of tools were made, "
+                "and no more may be"
             )
         if times_made(call, before) >= SAME_CALL - 1:
             raise ToolError(

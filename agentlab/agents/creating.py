@@ -129,12 +129,7 @@ def _guarded(tools: Sequence[BaseTool | Callable[..., Any] | str]) -> list[BaseT
             f"tools must be a list, not {type(tools).__name__}",
             hint='for example load_tools("search", "calculator")',
         )
-    loaded = [guard(tool) for tool in load_tools(*(_tool(tool) for tool in tools))]
-    names = [tool.name for tool in loaded]
-    twice = next((name for name in names if names.count(name) > 1), None)
-    if twice is not None:
-        raise ConfigError(f"two tools are called {twice!r}", hint="rename one of them")
-    return loaded
+    return [guard(tool) for tool in load_tools(*(_tool(tool) for tool in tools))]
 
 
 def _tool(tool: Any) -> Any:

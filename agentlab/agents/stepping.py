@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.messages import AIMessage, BaseMessage, ToolMessage
 from langchain_core.runnables import Runnable
 from langchain_core.tools import BaseTool
 
@@ -15,10 +15,11 @@ from agentlab.agents.asking import Show, Strategy, aask, ask
 from agentlab.agents.journal import Journal
 from agentlab.agents.limits import Limits, OutOfTime, Stopped, model_calls_of, reached, split, until
 from agentlab.agents.room import Room, asum_up, sum_up
-from agentlab.agents.views import View, is_untrusted, marked, view_of
+from agentlab.agents.views import View, is_untrusted, view_of
 from agentlab.errors import ContextOverflow
 from agentlab.events import Event, Token
 from agentlab.prompts import Prompt
+from agentlab.untrusted import wrap
 
 NO_ANSWER = "I found no answer within my limits."
 
@@ -99,7 +100,8 @@ class Stepper:
                 steps = plan.room.to_sum_up(plan.messages)
                 if not steps:
                     raise
-                told = sum_up(self._writer, self._summary, plan.task, steps)
+                notes = plan.room.notes(steps)
+                told = sum_up(self._writer, self._summary, plan.task, notes)
                 plan.summed_up(told, steps)
 
     async def _afitting(self, plan: _Plan) -> AIMessage:
@@ -112,7 +114,8 @@ class Stepper:
                 steps = plan.room.to_sum_up(plan.messages)
                 if not steps:
                     raise
-                told = await asum_up(self._writer, self._summary, plan.task, steps)
+                notes = plan.room.notes(steps)
+                told = await asum_up(self._writer, self._summary, plan.task, notes)
                 plan.summed_up(told, steps)
 
 
@@ -148,6 +151,7 @@ class _Plan:
             last=self.stopped is not None,
             level=self.room.level,
             summary=self.room.summary,
+            summed_up=self.room.summed_up,
         )
 
     def show(self, event: Event) -> None:
@@ -156,9 +160,10 @@ class _Plan:
         self._show(event)
 
     def summed_up(self, told: str, steps: Sequence[BaseMessage]) -> None:
-        names = [m.name for m in steps if m.type == "tool" and is_untrusted(m.name or "", {})]
-        self.room.summary = marked(told, "summary", {}) if names else told
-        self.room.model_calls += 1
+        names = {m.name or "" for m in steps if isinstance(m, ToolMessage)}
+        if any(is_untrusted(name, self._tools) for name in names):
+            told = wrap(told, "summary")
+        self.room.keep(told, steps)
 
     def late(self) -> bool:
         """Time is over; whether what is there must do. Else a last answer may be asked for."""

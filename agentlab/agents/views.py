@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage, ToolMessage
+from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage, ToolMessage
 from langchain_core.tools import BaseTool
 
 from agentlab import untrusted
@@ -38,28 +38,19 @@ def view_of(
     last: bool = False,
     level: int = 0,
     summary: str = "",
+    summed_up: int = 0,
 ) -> View:
-    """The view of a run's ``messages``; with a ``summary`` of all steps but the last few."""
+    """The view of a run's ``messages``; ``summary`` stands for the first ``summed_up`` of them."""
     history, run = split(messages)
     task = run[0].text if run else ""
     steps = run[1:]
     if summary:
-        steps = steps[_first_kept(steps) :]
+        steps = steps[summed_up:]
         task = f"{task}\n\nWhat was found so far:\n{summary}"
     most, most_of_last = LEVELS[level]
     at_last = max((n for n, m in enumerate(steps) if isinstance(m, ToolMessage)), default=-1)
     shown = [_shown(m, tools, most_of_last if n == at_last else most) for n, m in enumerate(steps)]
     return View([_shown(m, tools, most) for m in history], task, shown, last)
-
-
-def told_apart(steps: Sequence[BaseMessage]) -> list[BaseMessage]:
-    """The steps that a summary stands for."""
-    return list(steps[: _first_kept(steps)])
-
-
-def _first_kept(steps: Sequence[BaseMessage]) -> int:
-    """Where the last step begins."""
-    return max((n for n, m in enumerate(steps) if isinstance(m, AIMessage)), default=0)
 
 
 def _shown(message: BaseMessage, tools: Mapping[str, BaseTool], most: int | None) -> BaseMessage:
@@ -110,8 +101,3 @@ def with_last_words(messages: list[BaseMessage], words: str) -> list[BaseMessage
 def without_ids(messages: Sequence[BaseMessage]) -> list[BaseMessage]:
     """Copies that get fresh ids: LangGraph takes two messages of one id for one."""
     return [message.model_copy(update={"id": None}) for message in messages]
-
-
-def final(view: View) -> View:
-    """``view``, when no more steps may be taken."""
-    return replace(view, last=True)

@@ -1,0 +1,133 @@
+"""`python -m bench.agents --data FOLDER`: agents on GSM8K, side by side on one model.
+
+FOLDER has GSM8K's `test.jsonl` (Cobbe et al. 2021, Training Verifiers to Solve Math Word Problems).
+Each result is a line of the file `--results`, so a run that was stopped goes on where it was.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import re
+import time
+from pathlib import Path
+from typing import Any
+
+from bench.report import machine
+
+TITLES = {
+    "ours": "`create_agent`, calculator",
+    "cot": "chain of thought, no tools",
+    "executor": "AgentExecutor (langchain-classic), calculator",
+    "native": "OpenAI-style loop, calculator",
+}
+
+
+def main() -> None:
+    options = _options()
+    from agentlab import load_model
+    from bench.agent_methods import METHODS
+
+    problems = _problems(options.data / options.file, options.first, options.problems)
+    model = load_model(options.model, temperature=0, seed=1, max_tokens=600)
+    about = hashlib.sha256(json.dumps([model.identity, options.file]).encode()).hexdigest()[:12]
+    results = _read(options.results, about)
+    methods = options.methods.split(",")
+    for name in methods:  # one after the other, as a prompt's beginning is evaluated once
+        for number, (question, gold) in problems:
+            key = f"{name}/{number}"
+            if key in results:
+                continue
+            results[key] = _solve(METHODS[name], model, question, gold)
+            line = {"run": about, "key": key, **results[key]}
+            with options.results.open("a") as file:
+                file.write(json.dumps(line) + "\n")
+            mark = "right" if results[key]["right"] else f"wrong ({gold})"
+            print(f"{key}: {mark}, {results[key]['seconds']:.0f} s", flush=True)
+    print(table(results, [n for n, _ in problems], methods))
+    print(f"\n{machine()}; {options.model.rpartition('/')[2]}")
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m bench.agents")
+    parser.add_argument("--data", type=Path, required=True, help="the folder of GSM8K")
+    parser.add_argument("--file", default="test.jsonl", help="the file in it (test.jsonl)")
+    parser.add_argument("--model", default="smollm2", help="a model's spec")
+    parser.add_argument("--problems", type=int, default=100, help="how many (100)")
+    parser.add_argument("--first", type=int, default=0, help="the number of the first (0)")
+    parser.add_argument("--methods", default=",".join(TITLES), help="of " + ", ".join(TITLES))
+    parser.add_argument("--results", type=Path, default=Path("agents.jsonl"))
+    options = parser.parse_args()
+    unknown = set(options.methods.split(",")) - set(TITLES)
+    if unknown:
+        parser.error(f"unknown method {', '.join(sorted(unknown))}")
+    return options
+
+
+def _problems(file: Path, first: int, count: int) -> list[tuple[int, tuple[str, str]]]:
+    found = []
+    for number, line in enumerate(file.read_text().splitlines()[first : first + count], first):
+        problem = json.loads(line)
+        gold = problem["answer"].rpartition("####")[2].strip().replace(",", "")
+        found.append((number, (problem["question"], gold)))
+    return found
+
+
+def _read(file: Path, about: str) -> dict[str, dict[str, Any]]:
+    if not file.exists():
+        return {}
+    lines = [json.loads(line) for line in file.read_text().splitlines() if line.endswith("}")]
+    return {line["key"]: line for line in lines if line["run"] == about}
+
+
+def _solve(method: Any, model: Any, question: str, gold: str) -> dict[str, Any]:
+    from agentlab.chains.usage import UsageCounter
+
+    usage = UsageCounter()
+    started = time.monotonic()
+    outcome = method(model, question, usage)
+    outcome.model_calls = usage.usage.model_calls
+    outcome.tokens = usage.usage.input_tokens + usage.usage.output_tokens
+    return {
+        **outcome.as_dict(),
+        "right": is_right(outcome.answer, gold),
+        "seconds": time.monotonic() - started,
+    }
+
+
+def is_right(answer: str, gold: str) -> bool:
+    """Whether the last number in ``answer`` is ``gold``."""
+    numbers = re.findall(r"-?\d[\d,]*(?:\.\d+)?", answer)
+    return bool(numbers) and abs(float(numbers[-1].replace(",", "")) - float(gold)) < 1e-6
+
+
+def table(results: dict[str, dict[str, Any]], numbers: list[int], methods: list[str]) -> str:
+    """One line a method, as Markdown."""
+    lines = [
+        "| way | right | steps | malformed | unknown tools | no answer | cut short "
+        "| model calls a problem | tokens a problem | seconds a problem |",
+        "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
+    ]
+    for name in methods:
+        rows = [results[f"{name}/{n}"] for n in numbers if f"{name}/{n}" in results]
+        if not rows:
+            continue
+
+        def total(key: str, rows: list[dict[str, Any]] = rows) -> float:
+            return sum(row[key] for row in rows)
+
+        each = len(rows)
+        lines.append(
+            f"| {TITLES[name]} | {total('right')} of {each} | {total('steps')} "
+            f"| {total('malformed')} | {total('unknown_tools')} "
+            f"| {sum(not row['answer'].strip() for row in rows)} "
+            f"| {sum(bool(row['stopped']) for row in rows)} "
+            f"| {total('model_calls') / each:.1f} | {total('tokens') / each:.0f} "
+            f"| {total('seconds') / each:.0f} |"
+        )
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()
