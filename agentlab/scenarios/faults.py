@@ -67,7 +67,7 @@ class Faults(Handler):
         instead = self._instead(fault, call)
         if instead:
             yield from instead[0]
-        elif fault is None or fault.action == "delay":
+        elif self._passes(fault, call):
             yield from proceed()
         else:
             yield from self._after(fault, call, list(proceed()))
@@ -81,7 +81,7 @@ class Faults(Handler):
         if instead:
             for chunk in instead[0]:
                 yield chunk
-        elif fault is None or fault.action == "delay":
+        elif self._passes(fault, call):
             async for chunk in proceed():
                 yield chunk
         else:
@@ -124,10 +124,18 @@ class Faults(Handler):
             return (damage.returned(call, fault.returned),)
         return None
 
+    def _passes(self, fault: Fault | None, call: Call) -> bool:
+        """Whether a stream may come as it is; one that is changed or kept is read whole first."""
+        return (fault is None or fault.action == "delay") and not self._kept(_place(call))
+
+    def _kept(self, place: str) -> bool:
+        """Whether a later call of ``place`` may be given this one's result."""
+        return any(f.mutate == "stale" and f.at.partition("#")[0] == place for f in self._faults)
+
     def _after(self, fault: Fault | None, call: Call, result: Any) -> Any:
         place = _place(call)
         stale = self._last.get(place)
-        if any(f.mutate == "stale" and f.at.partition("#")[0] == place for f in self._faults):
+        if self._kept(place):
             self._last[place] = result
         if fault is None:
             return result
