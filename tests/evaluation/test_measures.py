@@ -47,11 +47,13 @@ runs = st.dictionaries(queries, st.dictionaries(documents, scores, min_size=1), 
 def test_equal_to_trec_eval(
     run: dict[str, dict[str, float]], qrels: dict[str, dict[str, int]]
 ) -> None:
-    expected = pytrec_eval.RelevanceEvaluator(qrels, ORACLE).evaluate(run)
-    if not expected:
+    if not run.keys() & qrels.keys():
         with pytest.raises(EvaluationError, match="no question of the run is in the judgements"):
             evaluate_run(run, qrels)
         return
+    # A negative grade is not relevant, as 0 is; pytrec_eval 0.5.11 writes beyond its memory on one.
+    safe = {query: {d: max(g, 0) for d, g in judged.items()} for query, judged in qrels.items()}
+    expected = pytrec_eval.RelevanceEvaluator(safe, ORACLE).evaluate(run)
     report = evaluate_run(run, qrels, NAMES)
     for ours, theirs in NAMES.items():
         assert report.values[ours].keys() == qrels.keys()
