@@ -23,6 +23,8 @@ COMMANDS = {
     "demo": "See the main job on the model in the box: a story, an answer, JSON.",
     "prompts": "List the prompts, or show exactly what the model will see.",
     "tools": "List the tools, show one, or run one as an agent would.",
+    "index": "Build an index of files, look at it, change it, check it.",
+    "search": "Search an index by meaning, by words, or both.",
     "test": "Replay scenarios as tests, or record them.",
     "accept": "Take on what changed in a scenario's requests; its recorded answers stay.",
     "schema": "Write the JSON schema of scenario files, for editors.",

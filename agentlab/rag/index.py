@@ -187,8 +187,16 @@ class Index(LangChainStore):
         """What the manifest says: settings, counts, sizes in bytes."""
         manifest = dict(self._open().manifest)
         files = manifest.pop("files")
-        sources = len(self._open().records.sources())
-        return {**manifest, "files": sources, "bytes": sum(f["size"] for f in files.values())}
+        return {
+            **manifest,
+            "files": len(self.files),
+            "bytes": sum(f["size"] for f in files.values()),
+        }
+
+    @property
+    def files(self) -> dict[str, str]:
+        """The sha256 of the files that were read, by source."""
+        return self._open().records.sources()
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -250,7 +258,7 @@ class Index(LangChainStore):
 
     def delete(
         self,
-        ids: list[str] | str | None = None,
+        ids: Sequence[str] | None = None,
         *,
         source: str | Sequence[str] | None = None,
         **kwargs: Any,
