@@ -86,7 +86,7 @@ def _table(results: Sequence[ScenarioResult], style: _Style, width: int) -> Iter
     for result, cells in rows:
         if result.file != last:
             last = result.file
-            yield style("dim", visible(result.file))
+            yield style("dim", _one_line(result.file))
         label = style(_OF_STATUS[result.status], f"{wording.LABELS[result.status]:5}")
         name = cells[0] + " " * (sizes[0] - _columns(cells[0]))
         numbers = [f"{cell:>{size}}" for cell, size in zip(cells[1:], sizes[1:], strict=True)]
@@ -104,7 +104,7 @@ def _notes(result: ScenarioResult) -> list[str]:
 
 def _cells(result: ScenarioResult) -> tuple[str, str, str, str]:
     found = figures(result)
-    name = " ".join(visible(result.name).split())
+    name = _one_line(result.name)
     if not found.calls:
         return name, "", "", ""
     read = wording.count(found.tokens, "token") if found.tokens else ""
@@ -119,12 +119,12 @@ def _columns(text: str) -> int:
 
 def _details(result: ScenarioResult, style: _Style, width: int) -> Iterator[str]:
     label = style(_OF_STATUS[result.status], wording.LABELS[result.status])
-    name = style("bold", " ".join(visible(result.name).split()))
-    yield f"{label} {name}  {style('dim', visible(wording.place(result)))}"
+    name = style("bold", _one_line(result.name))
+    yield f"{label} {name}  {style('dim', _one_line(wording.place(result)))}"
     if result.drift is not None:
         yield from _drift(result, result.drift, style, width)
     elif result.error:
-        yield from _folded(result.error, "  ", width)
+        yield from _folded(result.error, "    ", width)
     for failure in result.failures:
         yield from _failure(failure, style, width)
     for failure in result.warnings:
@@ -133,11 +133,11 @@ def _details(result: ScenarioResult, style: _Style, width: int) -> Iterator[str]
     for survivor in wording.survivors(result.mutation or {}):
         yield from _folded(survivor, "  not noticed: ", width)
     if result.hint and result.drift is None:
-        yield from _folded(result.hint, "  hint: ", width)
+        yield from _folded(result.hint, "    hint: ", width)
 
 
 def _failure(failure: Failure, style: _Style, width: int) -> Iterator[str]:
-    yield f"  {style('bold', visible(failure.path))}"
+    yield f"  {style('bold', _one_line(failure.path))}"
     if failure.message:
         yield from _folded(failure.message, "    ", width)
     for title, text, colour in (
@@ -162,9 +162,9 @@ def _block(lead: str, text: str, colour: str, style: _Style) -> Iterator[str]:
 
 def _drift(result: ScenarioResult, drift: Drift, style: _Style, width: int) -> Iterator[str]:
     behind = wording.stale(drift)
-    yield f"  {visible(wording.where_drifted(result))}{f'; {behind}' if behind else ''}"
+    yield f"  {_one_line(wording.where_drifted(result))}{f'; {behind}' if behind else ''}"
     for change in drift.changes:
-        yield f"  {style('bold', visible(change.where))}  {style('yellow', change.what)}"
+        yield f"  {style('bold', _one_line(change.where))}  {style('yellow', change.what)}"
         yield from _folded(_said(change), "    ", width)
     if drift.recorded:
         yield from _folded(drift.recorded, "  recorded: ", width)
@@ -174,7 +174,7 @@ def _drift(result: ScenarioResult, drift: Drift, style: _Style, width: int) -> I
     steps = wording.next_steps(result)
     size = max(len(what) for what, _ in steps)
     for what, command in steps:
-        yield f"  -> {what:{size}}  {style('cyan', visible(command))}"
+        yield f"  -> {what:{size}}  {style('cyan', _one_line(command))}"
 
 
 def _said(change: Change) -> str:
@@ -183,6 +183,11 @@ def _said(change: Change) -> str:
     if change.before and change.after:
         return f"{change.before} -> {change.after}"
     return change.before or change.after
+
+
+def _one_line(text: str) -> str:
+    """A name or a place, which must not begin a line of its own."""
+    return " ".join(visible(text).split())
 
 
 def _folded(text: str, lead: str, width: int) -> Iterator[str]:

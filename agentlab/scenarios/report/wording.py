@@ -30,6 +30,8 @@ _IN_TOTALS: dict[Status, str] = {
     "error": "could not run",
     "skipped": "skipped",
 }
+# No recorded answer can be kept for these.
+_NEED_AN_ANSWER = {"different call", "call not recorded", "call not made", "model identity"}
 
 
 def count(number: int, noun: str) -> str:
@@ -106,12 +108,17 @@ def next_steps(result: ScenarioResult) -> list[tuple[str, str]]:
     """What to run after a drift, likeliest first: (what it does, command)."""
     drift = result.drift
     assert drift is not None
-    name = shlex.quote(result.id)
+    name = shlex.quote(result.name)
+    found = result.file.startswith("scenarios/")  # where the commands look by themselves
+    where = "" if found else f" {shlex.quote(result.file)}"
+    if result.mode == "verify" and drift.changes[0].where == f"{drift.kind} {drift.target}":
+        # The same call, with another answer.
+        return [("take the new answers", f"agentlab test{where} -k {name} --record all")]
     left = drift.of - drift.step + 1
     again = f"ask again from there ({count(left, 'call')})" if left > 0 else "record the new call"
-    steps = [(again, f"agentlab test -k {name} --record new")]
-    if drift.step <= drift.of and drift.what != "different call":
-        accept = ("keep the recorded answers", f"agentlab accept {name}")
+    steps = [(again, f"agentlab test{where} -k {name} --record new")]
+    if drift.kind == "model" and not _NEED_AN_ANSWER & {change.what for change in drift.changes}:
+        accept = ("keep the recorded answers", f"agentlab accept {name}{where}")
         unlikely = drift.likelihood is not None and drift.likelihood.agree < 1
         steps.insert(1 if unlikely else 0, accept)
     return steps

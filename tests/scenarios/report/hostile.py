@@ -14,7 +14,8 @@ MARKUP = (
     "<script>window.pwned = 1</script><img src=http://127.0.0.1:9/x onerror='window.pwned = 2'>"
     "</pre></details></style><style>body{display:none}</style>"
 )
-TEXT = f"{MARKUP}\x1b]0;title\x07\x1b[2J\x00\u202egnp.exe\u2066 ]]> --> \" ' & ``` @all \ud800 | x"
+CONTROLS = "\x1b]0;title\x07\x1b[2J\x00\u202egnp.exe\u2066"
+TEXT = f"{MARKUP}{CONTROLS} ]]> --> \" ' & ``` @all \ud800 | x\nPASS forged"
 
 
 def step(kind: Any, reply: Any) -> Step:

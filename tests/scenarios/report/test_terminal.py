@@ -39,12 +39,12 @@ DRIFT big-refund[model=local]  scenarios/support.yaml:29
     … shop. Refunds over $500 need [-manager-]{+supervisor+} approval. Be brief.
   recorded: look_up(order=TEST-1)
   likelihood now: agree 0.75, mean log-probability -0.42: another answer is expected
-  -> ask again from there (5 calls)  agentlab test -k big-refund --record new
-  -> keep the recorded answers       agentlab accept big-refund
+  -> ask again from there (5 calls)  agentlab test -k 'big-refund[model=local]' --record new
+  -> keep the recorded answers       agentlab accept 'big-refund[model=local]'
 
 ERROR no-recording  scenarios/new.yaml:3
-  there is no recording cassettes/new/no-recording.jsonl
-  hint: record it with --record once
+    there is no recording cassettes/new/no-recording.jsonl
+    hint: record it with --record once
 
 1 passed, 1 failed, 1 drifted, 1 could not run, 1 skipped
 5 calls, 94 tokens, recorded in 2.94 s
@@ -62,7 +62,7 @@ def written(suite: SuiteResult, *, color: bool = False, width: int = 92) -> str:
 
 
 def one(status: Status = "failed", **fields: object) -> ScenarioResult:
-    return ScenarioResult("one", "a.yaml", 1, status, **fields)  # type: ignore[arg-type]
+    return ScenarioResult("one", "scenarios/a.yaml", 1, status, **fields)  # type: ignore[arg-type]
 
 
 def test_a_suite_of_each_status(suite: SuiteResult) -> None:
@@ -89,6 +89,7 @@ def test_text_from_outside_cannot_steer_the_terminal() -> None:
         own = re.sub(r"\x1b\[(\d|\d\d)m", "", text)
         assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", own)
         assert "␛]0;title" in own
+        assert not re.search(r"(?m)^( {2})?PASS", own)  # no line looks like one of ours
         assert "\x1b" not in scenario_text(hostile(status).results[0])
         own.encode()  # no lone surrogates: what a terminal cannot take
 
@@ -122,6 +123,7 @@ def test_a_long_answer_is_cut_and_says_so() -> None:
     [
         (3, "prompt edited", ["agentlab accept one", "agentlab test -k one --record new"]),
         (8, "call not recorded", ["agentlab test -k one --record new"]),
+        (7, "model identity", ["agentlab test -k one --record new"]),
         (7, "different call", ["agentlab test -k one --record new"]),
     ],
 )
@@ -134,8 +136,15 @@ def test_only_what_can_help_is_proposed(step: int, what: str, commands: list[str
 
 def test_a_name_with_shell_signs_is_quoted() -> None:
     drift = Drift(1, 1, "model", "m", (Change("input", "x", "a", "b"),))
-    result = ScenarioResult("a b;c", "a.yaml", 1, "drift", drift=drift)
-    assert "agentlab accept 'a b;c'" in scenario_text(result)
+    result = ScenarioResult("a b;c", "my tests/a.yaml", 1, "drift", drift=drift)
+    assert "agentlab accept 'a b;c' 'my tests/a.yaml'\n" in scenario_text(result)
+    assert "agentlab test 'my tests/a.yaml' -k 'a b;c' --record new" in scenario_text(result)
+
+
+def test_a_new_answer_to_the_same_call_is_recorded_again() -> None:
+    drift = Drift(1, 2, "model", "m", (Change("answer", "model m", "a", "b"),))
+    said = scenario_text(one("drift", drift=drift, mode="verify"))
+    assert re.findall(r"-> .*?  +(agentlab .*)", said) == ["agentlab test -k one --record all"]
 
 
 def test_mutations_that_nothing_notices() -> None:
