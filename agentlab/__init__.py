@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from agentlab.memory import WindowMemory as WindowMemory
     from agentlab.memory import parse_memory as parse_memory
     from agentlab.models import load_model as load_model
+    from agentlab.models.embeddings import load_embeddings as load_embeddings
+    from agentlab.models.reranker import load_reranker as load_reranker
     from agentlab.prompts import list_prompts as list_prompts
     from agentlab.prompts import load_prompt as load_prompt
     from agentlab.session import Session as Session
@@ -63,8 +65,10 @@ _HOMES = {
     "list_prompts": "agentlab.prompts",
     "list_tools": "agentlab.tools",
     "load_chain": "agentlab.chains",
+    "load_embeddings": "agentlab.models.embeddings",
     "load_model": "agentlab.models",
     "load_prompt": "agentlab.prompts",
+    "load_reranker": "agentlab.models.reranker",
     "load_tools": "agentlab.tools",
     "parallel": "agentlab.chains",
     "parse_memory": "agentlab.memory",

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from agentlab import __version__
 from agentlab.errors import StoreError
 from agentlab.rag import keyword, records, vectors
 from agentlab.rag.preparing import with_title
@@ -113,7 +112,6 @@ def _build(
     words = None if base is None else base.build.folder / keyword.FOLDER
     keyword.write_words(folder / keyword.FOLDER, settings.language, rows, texts, words, renumbered)
     manifest = {
-        "agentlab": __version__,
         "embeddings": settings.embeddings,
         "splitter": settings.splitter,
         "asked_kind": settings.kind,

@@ -168,7 +168,6 @@ def info(
         ("kind", found["kind"]),
         ("language", found["language"]),
         ("titles", "searched" if found["titles"] else "not searched"),
-        ("written by", f"agentlab {found['agentlab']}"),
     ]
     write_table(console, ("index", folder), rows)
 
