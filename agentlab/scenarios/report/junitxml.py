@@ -21,7 +21,7 @@ def junit(suite: SuiteResult) -> str:
     """The report as JUnit XML.
 
     It keeps to the schema that Jenkins checks. ``time`` is the recorded time. A drift and an
-    expectation that is not met are failures; a scenario that could not run is an error.
+    expectation that is not met are failures; one that could not be run to its end is an error.
     Characters that XML cannot hold are left out.
     """
     suite = cleaned_suite(suite)

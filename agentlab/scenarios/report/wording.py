@@ -27,7 +27,7 @@ _IN_TOTALS: dict[Status, str] = {
     "recorded": "recorded",
     "failed": "failed",
     "drift": "drifted",
-    "error": "could not run",
+    "error": "in error",
     "skipped": "skipped",
 }
 # No recorded answer can be kept for these.

@@ -46,7 +46,7 @@ ERROR no-recording  scenarios/new.yaml:3
     there is no recording cassettes/new/no-recording.jsonl
     hint: record it with --record once
 
-1 passed, 1 failed, 1 drifted, 1 could not run, 1 skipped
+1 passed, 1 failed, 1 drifted, 1 in error, 1 skipped
 5 calls, 94 tokens, recorded in 2.94 s
 5 replayed, 0 made; 0.42 s now
 A replay proves the plumbing: prompts, tools, their order and what is made of the answers.
