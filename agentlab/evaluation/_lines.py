@@ -62,8 +62,9 @@ def json_objects(path: Path) -> Iterator[tuple[Line, dict[str, Any]]]:
         try:
             value = json.loads(line.text)
         except (ValueError, RecursionError) as error:
-            decoding = isinstance(error, json.JSONDecodeError)
-            told = error.msg.lower() if decoding else "a value is too large or nests too deep"
+            told = "a value is too large or nests too deep"
+            if isinstance(error, json.JSONDecodeError):
+                told = error.msg.lower()
             raise line.wrong(f"expected one JSON object a line: {told}") from error
         if not isinstance(value, dict):
             raise line.wrong(f"expected a JSON object, not {type(value).__name__}")
