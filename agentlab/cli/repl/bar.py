@@ -15,7 +15,7 @@ def bar(repl: Repl) -> str:
     chat = repl.opening.chat
     if chat is None:
         return " starting …"
-    parts = [chat.spec + (" (loading …)" if chat.loading.running else "")]
+    parts = [chat.label + (" (loading …)" if chat.loading.running else "")]
     parts.append(chat.session.memory.spec)
     parts.append(_context(repl.used, chat.loading.context_length))
     if chat.attached:

@@ -6,6 +6,7 @@ import contextlib
 import os
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agentlab.cli.repl.loading import Loading
@@ -128,6 +129,11 @@ class Chat:
         """The session's name, empty before the first question of a new one."""
         return self.session.name or self._pending or ""
 
+    @property
+    def label(self) -> str:
+        """The model's spec, without the folders of a file."""
+        return short(self.spec)
+
     # Changing what answers
 
     def switch_model(self, spec: str, given: dict[str, Any]) -> list[str]:
@@ -234,6 +240,12 @@ class Chat:
         if self.session.name is not None:
             with contextlib.suppress(SessionBusy):
                 self.session.save(self.session.name)
+
+
+def short(spec: str) -> str:
+    """``spec`` without the folders of a file."""
+    kind, _, name = spec.partition(":")
+    return f"{kind}:{Path(name).name}" if kind in ("gguf", "scripted") else spec
 
 
 def build(spec: str, parameters: dict[str, Any], prompt: str) -> Any:

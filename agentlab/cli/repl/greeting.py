@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from agentlab.cli.console import Console
+from agentlab.cli.repl.chat import short
 
 _FIRST = """\
 A chat with {model}. Three things to try:
@@ -20,4 +21,4 @@ _AGAIN = "{model} · /help lists the commands, Ctrl-D leaves"
 def greet(console: Console, model: str, data: Path) -> None:
     """Say what there is to know, more of it where no conversation is stored in ``data`` yet."""
     text = _AGAIN if (data / "sessions.db").exists() else _FIRST
-    console.note(text.format(model=model), style="dim")
+    console.note(text.format(model=short(model)), style="dim")

@@ -10,6 +10,7 @@ from prompt_toolkit import PromptSession
 from prompt_toolkit.application import get_app
 from prompt_toolkit.filters import Condition
 from prompt_toolkit.input import Input
+from prompt_toolkit.layout.processors import Processor, Transformation, TransformationInput
 from prompt_toolkit.output import Output, create_output
 from prompt_toolkit.styles import Style
 
@@ -18,11 +19,24 @@ from agentlab.cli.repl.completion import ReplCompleter
 from agentlab.cli.repl.history_file import HistoryFile
 from agentlab.cli.repl.keys import bindings
 from agentlab.cli.repl.registry import MARK
+from agentlab.cli.safe_text import visible
 
 if TYPE_CHECKING:
     from agentlab.cli.repl.repl import Repl
 
 _STYLE = Style.from_dict({"prompt": "bold", "bottom-toolbar": "noreverse dim"})
+
+
+class _Harmless(Processor):
+    """Shows direction controls in what is pasted as a sign; control characters are already."""
+
+    def apply_transformation(self, transformation_input: TransformationInput) -> Transformation:
+        fragments = transformation_input.fragments
+        return Transformation([(f[0], "".join(map(_sign, f[1]))) for f in fragments])
+
+
+def _sign(character: str) -> str:
+    return character if len(visible(character)) == 1 or character < "\xa0" else "\ufffd"
 
 
 class Line:
@@ -54,6 +68,7 @@ class Line:
             enable_open_in_editor=True,
             enable_suspend=True,
             tempfile_suffix=".md",
+            input_processors=[_Harmless()],
             style=_STYLE,
             input=input,
             output=output or create_output(always_prefer_tty=True),

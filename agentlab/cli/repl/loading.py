@@ -20,21 +20,24 @@ class Loading:
     """Loads ``model`` in a thread. An error is not told here: the first question meets it again."""
 
     def __init__(self, model: BaseChatModel) -> None:
-        self._model = model
-        self._thread: threading.Thread | None = None
+        self._model: BaseChatModel | None = model
+        self._lock = threading.Lock()
+        self._begun = False
+        self._ended = threading.Event()
         self.context_length: int | None = None
         self.on_end: Callable[[], None] = _nothing
 
     def start(self) -> None:
         """Begin, if it has not begun."""
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._load, name="agentlab-load", daemon=True)
-            self._thread.start()
+        with self._lock:
+            if not self._begun:
+                self._begun = True
+                threading.Thread(target=self._load, name="agentlab-load", daemon=True).start()
 
     @property
     def running(self) -> bool:
         """Whether the model is being loaded now."""
-        return self._thread is not None and self._thread.is_alive()
+        return self._begun and not self._ended.is_set()
 
     def wait(self, scope: Cancellation | None = None) -> None:
         """Wait for the end, which Ctrl-C cuts short.
@@ -43,18 +46,18 @@ class Loading:
             TurnCancelled: ``scope`` was cancelled.
         """
         self.start()
-        assert self._thread is not None
-        while self._thread.is_alive():
+        while not self._ended.wait(POLL):
             if scope is not None:
                 scope.raise_if_cancelled()
-            self._thread.join(POLL)
 
     def _load(self) -> None:
         from agentlab.models import context_length
 
+        model, self._model = self._model, None  # one that was replaced meanwhile can be freed
         with contextlib.suppress(Exception):
-            self.context_length = context_length(self._model)
-        self._model = None  # type: ignore[assignment]  # a model that was replaced can be freed
+            self.context_length = None if model is None else context_length(model)
+        del model
+        self._ended.set()
         self.on_end()
 
 

@@ -22,15 +22,17 @@ class Opening:
         self._options = options
         self._on_change = on_change
         self._done = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._lock = threading.Lock()
+        self._begun = False
         self._error: BaseException | None = None
         self.chat: Chat | None = None
 
     def start(self) -> None:
         """Begin, if it has not begun."""
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._run, name="agentlab-open", daemon=True)
-            self._thread.start()
+        with self._lock:
+            if not self._begun:
+                self._begun = True
+                threading.Thread(target=self._run, name="agentlab-open", daemon=True).start()
 
     def result(self) -> Chat:
         """The chat, waited for.

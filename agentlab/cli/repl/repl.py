@@ -56,7 +56,11 @@ class Repl:
         """
         if not line.strip() and not (self.opening.chat and self.opening.chat.attached):
             return
-        chat = self.chat  # that it cannot be opened ends the program
+        try:
+            chat = self.chat  # that it cannot be opened ends the program
+        except KeyboardInterrupt:
+            self.console.note("stopped; nothing was sent", style="dim")
+            return
         self._guarded(lambda: self._handle(chat, line))
         self._guarded(self._measure)
         self.tell_notices()

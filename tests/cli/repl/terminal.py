@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +23,18 @@ class Terminal:
     """``agentlab`` with ``arguments``, on a terminal of its own."""
 
     def __init__(
-        self, *arguments: str, cwd: Path, rows: int = 24, columns: int = 100, **environment: str
+        self,
+        *arguments: str,
+        cwd: Path,
+        rows: int = 24,
+        columns: int = 100,
+        program: Sequence[str] = (AGENTLAB,),
+        **environment: str,
     ) -> None:
         self.raw = ""
         self.child: Any = pexpect.spawn(
-            AGENTLAB,
-            list(arguments),
+            program[0],
+            [*program[1:], *arguments],
             cwd=str(cwd),
             env={**os.environ, "TERM": "xterm-256color", **environment},
             encoding="utf-8",
@@ -81,6 +87,12 @@ class Terminal:
         """Read until the prompt is there, and empty."""
         self.until(lambda: self.line == ">", seconds)
 
+    def wait(self, seconds: float) -> None:
+        """Read for ``seconds``."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            self.read()
+
     def type(self, text: str) -> None:
         """Press keys."""
         self.child.send(text)
@@ -92,7 +104,8 @@ class Terminal:
         prompts = self._prompts()
         self.type(f"{line}\r")
         self.until(lambda: self._prompts() > prompts and self.line == ">", seconds)
-        return self.text[before:].strip("\n")
+        shown = self.text[before:]
+        return shown[: shown.rindex("\n>")].strip("\n")
 
     def _prompts(self) -> int:
         return len(re.findall(r"^>( |$)", self.text, re.MULTILINE))

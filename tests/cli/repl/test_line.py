@@ -166,13 +166,12 @@ def test_arguments_are_completed(complete: Any, tmp_path: Path) -> None:
 
 def test_the_bar(talk: Any, script: Any, tmp_path: Path) -> None:
     chat = talk("one two three", session="a\u00e9")
-    spec = chat.repl.chat.spec
     chat.repl.chat.loading.wait()
-    assert bar(chat.repl) == f" {spec} · buffer · a\u00e9"
+    assert bar(chat.repl) == " scripted:script.yaml · buffer · a\u00e9"
     chat("a b")
     chat.repl.used = 17
     chat.repl.chat.loading.context_length = 100
-    assert bar(chat.repl) == f" {spec} · buffer · 17 of 100 tokens (17%) · a\u00e9"
+    assert bar(chat.repl) == " scripted:script.yaml · buffer · 17 of 100 tokens (17%) · a\u00e9"
     (tmp_path / "notes.txt").write_text("x")
     chat("/attach notes.txt")
     assert " · 1 attached · " in bar(chat.repl)

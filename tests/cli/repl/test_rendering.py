@@ -101,7 +101,7 @@ def test_markdown_is_drawn_block_by_block(console: Console) -> None:
     assert "x = 1" not in shown(console)
     stream.feed("The")
     stream.finish()
-    assert "• one" in shown(console)
+    assert "\x1b[1m • \x1b[0mone" in shown(console)
     assert "more of two" in shown(console)
     assert "y = 2" in shown(console)
     assert "```" not in shown(console)
