@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from langchain_core.language_models import BaseChatModel
@@ -30,6 +30,7 @@ class Outcome:
     stopped: str = ""
     model_calls: int = 0
     tokens: int = 0
+    trace: list[Any] = field(default_factory=list)  # what led to the answer
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -52,6 +53,7 @@ def ours(model: BaseChatModel, question: str, usage: UsageCounter) -> Outcome:
         malformed=sum(m.response_metadata.get("malformed", 0) for m in answers),
         unknown_tools=sum(step["tool"] != "calculator" for step in result["steps"]),
         stopped=result["stopped"] or "",
+        trace=result["steps"],
     )
 
 
@@ -62,7 +64,7 @@ def chain_of_thought(model: BaseChatModel, question: str, usage: UsageCounter) -
         HumanMessage(f"{question}\n\nEnd with the line: Final Answer: the number"),
     ]
     text = str(model.invoke(messages, {"callbacks": [usage]}).text)
-    return Outcome(answer=text.rpartition("Final Answer:")[2], steps=1)
+    return Outcome(answer=text.rpartition("Final Answer:")[2], steps=1, trace=[text])
 
 
 _CLASSIC = """Answer the following questions as best you can. \
@@ -115,6 +117,7 @@ def executor(model: BaseChatModel, question: str, usage: UsageCounter) -> Outcom
         malformed=sum(action.tool == "_Exception" for action, _ in steps),
         unknown_tools=sum(action.tool not in ("_Exception", "calculator") for action, _ in steps),
         stopped="steps" if stopped else "",
+        trace=[(action.log, str(result)) for action, result in steps],
     )
 
 
@@ -147,6 +150,7 @@ def native_loop(model: BaseChatModel, question: str, usage: UsageCounter) -> Out
     for _ in range(STEPS + 1):
         text = str(model.invoke(messages, {"callbacks": [usage]}).text)
         outcome.steps += 1
+        outcome.trace.append(text)
         found = _CALL.findall(text)
         if not found:
             outcome.answer = text

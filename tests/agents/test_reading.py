@@ -1,0 +1,141 @@
+"""Steps read from text: whatever a model writes, in linear time."""
+
+from __future__ import annotations
+
+import random
+import time
+from typing import Any
+
+import pytest
+
+from agentlab.agents.reading import Step, StepReader
+from agentlab.events import Thought, Token
+from agentlab.tools import load_tools
+
+TOOLS = load_tools("search", "calculator")
+
+
+def read(text: str, size: int = 7) -> tuple[Step, list[Any], bool]:
+    reader = StepReader(TOOLS)
+    events: list[Any] = []
+    for at in range(0, len(text), size):
+        events += reader.take(text[at : at + size])
+    events += reader.end()
+    return reader.step(), events, reader.done
+
+
+EXPR = {"expression": "1+1"}
+
+
+@pytest.mark.parametrize(
+    ("text", "thought", "name", "args", "answer"),
+    [
+        ('Thought: a\nAction: calculator\nAction Input: {"expression": "1+1"}', "a", "calculator",
+         EXPR, ""),
+        ('**Thought:** a\n**Action:** `Calculator`\n**Action Input:** ```json\n'
+         '{"expression": "1+1"}\n```', "a", "calculator", EXPR, ""),
+        ("thought: a\nACTION: CALCULATOR\naction input: 1+1", "a", "calculator", EXPR, ""),
+        ("Thought: a\nAction: calculator(1+1)", "a", "calculator", EXPR, ""),
+        ("Action: calculator\nAction Input: `1+1`", "", "calculator", EXPR, ""),
+        ('Action: calculator, Action Input: {"expression": "1+1"}', "", "calculator", EXPR, ""),
+        ("Action: search\nAction Input: tea in China", "", "search", {"query": "tea in China"}, ""),
+        ("Action: calculator\nAction Input: 007", "", "calculator", {"expression": "007"}, ""),
+        ("Thought: a\nFinal Answer: 5", "a", "", None, "5"),
+        ("### Final Answer:\n\nIt is\n\n- 5\n", "", "", None, "It is\n\n- 5"),
+        ("Final Answer: 5\nFinal Answer: 6", "", "", None, "5"),
+        ("Final Answer: 5\n\nQuestion: another?\nThought: b\nFinal Answer: 6", "", "", None, "5"),
+        ("Thought: a\nAction: Final Answer\nAction Input: 5", "a", "", None, "5"),
+        ('Action: calculator\nAction Input: {"expression": "1+1"}\nObservation: 3\n'
+         "Thought: I know\nFinal Answer: 3", "", "calculator", EXPR, ""),
+        ("Question: what?\nThought: a\nFinal Answer: 5", "a", "", None, "5"),
+        ("Thought: a thoughtful: one\nwith Action: inside\nFinal Answer: 5",
+         "a thoughtful: one\nwith Action: inside", "", None, "5"),
+    ],
+)  # fmt: skip
+def test_what_it_says(text: str, thought: str, name: str, args: Any, answer: str) -> None:
+    for size in (1, 7, len(text)):
+        step, _, _ = read(text, size)
+        assert (step.thought, step.name, step.args, step.answer, step.problem) == (
+            thought, name, args, answer, "",
+        )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("", "it is empty"),
+        ("It is 5.", "neither an Action nor a Final Answer"),
+        ("Thought: I wonder", "neither an Action nor a Final Answer"),
+        ("Action: calculator\nAction Input: {'expression': '1'}", "is not JSON"),
+        ("Action: calculator\nAction Input: " + "[" * 100_000, "is not JSON"),
+        ("Action: none\nAction Input: 1", "names no tool"),
+        ("Action:\nAction Input: 1", "names no tool"),
+    ],
+)
+def test_what_is_no_step(text: str, problem: str) -> None:
+    assert problem in read(text)[0].problem
+
+
+def test_a_tool_that_is_not_there_is_called_all_the_same() -> None:
+    step = read("Action: weather\nAction Input: {}")[0]
+    assert (step.name, step.args) == ("weather", {}), "the model is told which tools there are"
+
+
+def test_thought_and_answer_come_live_and_without_labels() -> None:
+    reader = StepReader(TOOLS)
+    assert list(reader.take("Thought: I")) == []
+    assert list(reader.take(" need to think about it")) == [Thought("I need to think about it")]
+    assert list(reader.take(" more\n")) == [Thought(" more")]
+    assert list(reader.take("Final Ans")) == []
+    assert list(reader.take("wer: It is a number, of course")) == [
+        Token("It is a number, of course")
+    ]
+    assert list(reader.take(", 5 ")) == [Token(", 5")]
+    assert list(reader.take("or 6")) == [Token(" or 6")]
+
+
+def test_it_stops_at_an_observation() -> None:
+    step, events, done = read("Thought: a\nFinal Answer: 5\nObservation: made up\nmore")
+    assert done
+    assert step.answer == "5"
+    assert "".join(e.text for e in events if isinstance(e, Token)) == "5"
+
+
+PIECES = [
+    "Thought:", "Action:", "Action Input:", "Observation:", "Final Answer:", "\n", " ", "**", "`",
+    "```json", "{", "}", '"expression"', ": ", '"1+1"', "calculator", "search", "1+1", "é", "٣",
+    "\u2028", "\r\n", "：", "[", "(", ")", "#", ">", "Question:", "\x00", "\ud800", "none", "\\",
+    '{"expression": "2"}', "Action: calculator\n", "final answer", "_", "\t", "-", "😀", "'",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_whatever_is_written_is_read(seed: int) -> None:
+    chance = random.Random(seed)
+    for _ in range(5_000):
+        text = "".join(chance.choices(PIECES, k=chance.randrange(30)))
+        step, events, _ = read(text, chance.randrange(1, 40))
+        assert step == read(text, len(text) or 1)[0], f"however it comes in pieces: {text!r}"
+        kinds = [bool(step.name), bool(step.answer), bool(step.problem)]
+        assert sum(kinds) == 1 or step == Step(step.thought), text
+        shown = "".join(e.text for e in events if isinstance(e, Token))
+        if step.answer and shown:
+            assert shown == step.answer, text
+
+
+@pytest.mark.parametrize(
+    "piece",
+    ["a ", "Thought:", "\n", "**", "[", "Action Input:\n", "Thought:\n", "  \n", "Action: "],
+)
+@pytest.mark.parametrize("head", ["", "Thought: ", "Final Answer: ", "Action: x\nAction Input: "])
+def test_time_is_linear(piece: str, head: str) -> None:
+    def seconds(count: int) -> float:
+        text = head + piece * count
+        started = time.process_time()
+        read(text, 50)
+        return time.process_time() - started
+
+    small = max(seconds(4_000), 1e-3)
+    assert seconds(40_000) < 60 * small + 0.5, (
+        "ten times the text, and not a hundred times the time"
+    )
