@@ -50,8 +50,21 @@ def attribute_of(name: str, project: Path) -> Any:
         raise ScenarioError(
             f"the module {module_name!r} cannot be imported: {type(error).__name__}: {error}"
         ) from error
+    _check_home(module_name, value, project)
     for part in path.split("."):
         if not hasattr(value, part):
             raise ScenarioError(f"{module_name!r} has no {path!r}{nearest(part, dir(value))}")
         value = getattr(value, part)
     return value
+
+
+def _check_home(name: str, module: Any, project: Path) -> None:
+    """A module of this name that another project had loaded before is not this project's."""
+    top = name.partition(".")[0]
+    own = (project / f"{top}.py").is_file() or (project / top / "__init__.py").is_file()
+    file = getattr(module, "__file__", None)
+    if own and file and not Path(file).resolve().is_relative_to(project.resolve()):
+        raise ScenarioError(
+            f"the module {name!r} of another project is loaded already: {file}",
+            hint="run the projects' scenarios one after the other",
+        )
