@@ -100,12 +100,11 @@ class Terminal:
     def enter(self, line: str, seconds: float = 60) -> str:
         """Type ``line`` and Enter, wait for the next prompt, and return what was shown."""
         self.ready(seconds)
-        before = len(self.text.rstrip("\n>"))
+        start = self.text.rindex("\n>")
         prompts = self._prompts()
         self.type(f"{line}\r")
         self.until(lambda: self._prompts() > prompts and self.line == ">", seconds)
-        shown = self.text[before:]
-        return shown[: shown.rindex("\n>")].strip("\n")
+        return self.text[start : self.text.rindex("\n>")].strip("\n")
 
     def _prompts(self) -> int:
         return len(re.findall(r"^>( |$)", self.text, re.MULTILINE))
