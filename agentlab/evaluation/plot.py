@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from agentlab.errors import EvaluationError, MissingExtra
+from agentlab.evaluation.intervals import Interval
 from agentlab.evaluation.report import Report
 
 
@@ -40,20 +41,26 @@ def plot_reports(reports: Mapping[str, Report], path: str | Path) -> None:
             [at + shift for at, _ in held],
             [found.mean for _, found in held],
             width,
-            yerr=[[f.mean - f.low for _, f in held], [f.high - f.mean for _, f in held]],
+            yerr=[_lengths(held, -1), _lengths(held, 1)],
             capsize=3,
             label=name,
         )
     axes.set_xticks(range(len(measures)), measures)
-    axes.set_ylim(0, 1)
+    axes.set_ylim(0, 1.02)
     axes.set_ylabel("mean, with 95% interval")
     axes.grid(axis="y", alpha=0.3)
     axes.set_axisbelow(True)
     if len(reports) > 1:
-        axes.legend()
+        figure.legend(loc="outside upper center", ncols=len(reports))
     data = io.BytesIO()
     figure.savefig(data, format="png", dpi=150)
     _write(target, data.getvalue())
+
+
+def _lengths(held: list[tuple[int, Interval]], side: int) -> list[float]:
+    """How far each interval goes below (-1) or above (1) its mean, never less than 0."""
+    ends = [(found.low if side < 0 else found.high, found.mean) for _, found in held]
+    return [max(side * (end - mean), 0.0) for end, mean in ends]
 
 
 def _write(target: Path, data: bytes) -> None:

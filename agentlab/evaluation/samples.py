@@ -129,7 +129,8 @@ def _csv_rows(path: Path) -> Iterator[tuple[Line, Mapping[str, Any]]]:
                 raise place.wrong(f"expected {len(reader.fieldnames or ())} fields")
             yield place, {name: _cell(name, value, place) for name, value in row.items()}
     except csv.Error as error:
-        raise EvaluationError(f"{path}, line {reader.line_num}: {error}") from error
+        number = reader.reader.line_num  # the reader's own is that of the row before
+        raise EvaluationError(f"{path}, line {number}: {error}") from error
 
 
 def _cell(name: str, value: str, place: Line) -> Any:
