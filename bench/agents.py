@@ -1,6 +1,6 @@
 """`python -m bench.agents --data FOLDER`: agents on GSM8K, side by side on one model.
 
-FOLDER has GSM8K's `test.jsonl` (Cobbe et al. 2021, Training Verifiers to Solve Math Word Problems).
+FOLDER has GSM8K's `test.jsonl`, or else another part of it as JSONL (Cobbe et al. 2021, Training Verifiers to Solve Math Word Problems).
 Each result is a line of the file `--results`, so a run that was stopped goes on where it was.
 """
 
@@ -29,9 +29,10 @@ def main() -> None:
     from agentlab import load_model
     from bench.agent_methods import METHODS
 
-    problems = _problems(options.data / options.file, options.first, options.problems)
+    file = _file(options.data)
+    problems = _problems(file, options.first, options.problems)
     model = load_model(options.model, temperature=0, seed=1, max_tokens=600)
-    about = hashlib.sha256(json.dumps([model.identity, options.file]).encode()).hexdigest()[:12]
+    about = hashlib.sha256(json.dumps([model.identity, file.name]).encode()).hexdigest()[:12]
     results = _read(options.results, about)
     methods = options.methods.split(",")
     for name in methods:  # one after the other, as a prompt's beginning is evaluated once
@@ -52,7 +53,6 @@ def main() -> None:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench.agents")
     parser.add_argument("--data", type=Path, required=True, help="the folder of GSM8K")
-    parser.add_argument("--file", default="test.jsonl", help="the file in it (test.jsonl)")
     parser.add_argument("--model", default="smollm2", help="a model's spec")
     parser.add_argument("--problems", type=int, default=100, help="how many (100)")
     parser.add_argument("--first", type=int, default=0, help="the number of the first (0)")
@@ -63,6 +63,13 @@ def _options() -> argparse.Namespace:
     if unknown:
         parser.error(f"unknown method {', '.join(sorted(unknown))}")
     return options
+
+
+def _file(folder: Path) -> Path:
+    files = sorted(folder.glob("*.jsonl"))
+    if not files:
+        raise SystemExit(f"{folder} has no .jsonl file of GSM8K")
+    return next((file for file in files if file.name == "test.jsonl"), files[0])
 
 
 def _problems(file: Path, first: int, count: int) -> list[tuple[int, tuple[str, str]]]:

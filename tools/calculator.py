@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from langchain_core.tools import tool
-from pydantic import Field
+from pydantic import WithJsonSchema
 
 from agentlab.calculator import evaluate
 from agentlab.tools import ToolPolicy
@@ -13,7 +13,7 @@ from agentlab.tools import ToolPolicy
 POLICY = ToolPolicy(timeout=10, max_result=6_000, untrusted=False)
 
 # For models decoded under the schema, which else may go on for ever; longer ones are taken too.
-Expression = Annotated[str, Field(json_schema_extra={"maxLength": 150})]
+Expression = Annotated[str, WithJsonSchema({"type": "string", "maxLength": 150})]
 
 
 @tool(parse_docstring=True)
