@@ -50,14 +50,14 @@ def split(
     """
     for document in documents:
         text = document.page_content
-        pieces = _Text(text, token_spans)
+        sections = _sections(text) if _is_markdown(document) else []
+        pieces = _Text(text, token_spans, [place for place, _ in sections])
         if isinstance(splitter, TextSplitter):
             found: list[tuple[Span, Span | None]] = [
                 (span, None) for span in _langchain_spans(text, splitter)
             ]
         else:
             found = list(_spans(pieces, splitter))
-        sections = _sections(text) if _is_markdown(document) else []
         for span, parent in found:
             for part in pieces.within(span, most_tokens):
                 large = None if parent is None else _piece(document, parent, sections)
@@ -77,8 +77,9 @@ def _piece(document: Document, span: Span, sections: Sequence[tuple[int, str]]) 
 class _Text:
     """A text whose tokens are counted once."""
 
-    def __init__(self, text: str, token_spans: TokenSpans) -> None:
+    def __init__(self, text: str, token_spans: TokenSpans, headings: Sequence[int]) -> None:
         self.text = text
+        self._headings = frozenset(headings)
         self._token_spans = token_spans
         self._starts: list[int] | None = None
 
@@ -100,12 +101,28 @@ class _Text:
             return [span]
         return list(self.packed(self.small(span, most), most, 0))
 
+    def glued(self, units: Sequence[Span], most: int | None = None) -> list[Span]:
+        """``units`` with headings put to what they stand over: alone they say nothing."""
+        found: list[Span] = []
+        for unit in units:
+            joined = (found[-1][0], unit[1]) if found else unit
+            if (
+                found
+                and found[-1][0] in self._headings
+                and "\n" not in self.text[slice(*found[-1])]
+                and (most is None or self.count(joined) <= most)
+            ):
+                found[-1] = joined
+            else:
+                found.append(unit)
+        return found
+
     def small(self, span: Span, most: int) -> list[Span]:
         """The sentences of ``span``, those with more than ``most`` tokens cut between words."""
         found: list[Span] = []
         for sentence in sentence_spans(self.text, *span):
             found += [sentence] if self.count(sentence) <= most else self._cut(sentence, most)
-        return found
+        return self.glued(found, most)
 
     def _cut(self, span: Span, most: int) -> Iterator[Span]:
         """Pieces of at most ``most`` tokens, ending before white space where there is any."""
@@ -160,9 +177,9 @@ def _within(text: _Text, splitter: Splitter, span: Span) -> Iterable[Span]:
             whole = trimmed(text.text, *span)
             return [whole] if whole else []
         case "paragraphs":
-            return _windows(paragraph_spans(text.text, *span), splitter)
+            return _windows(text.glued(paragraph_spans(text.text, *span)), splitter)
         case "sentences":
-            return _windows(sentence_spans(text.text, *span), splitter)
+            return _windows(text.glued(sentence_spans(text.text, *span)), splitter)
         case "tokens":
             return text.packed(text.small(span, splitter.size), splitter.size, splitter.overlap)
         case "headings":
