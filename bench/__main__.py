@@ -48,7 +48,9 @@ def main() -> None:
             arguments=f"--rounds {options.rounds} --clock {options.clock}",
             machine=where,
         )
-        Path(__file__).with_name("RESULTS.md").write_text(text + result + "\n")
+        path = Path(__file__).with_name("RESULTS.md")
+        _, mark, others = path.read_text().partition("\n## ")  # sections of other benchmarks
+        path.write_text(text + result + "\n" + mark + others)
 
 
 RESULTS = """# What AgentLab costs

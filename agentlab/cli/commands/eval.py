@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from agentlab.evaluation import Report
 
 app = new_app(no_args_is_help=True)
+_FEW = 10  # questions, below which a bootstrap sees too little
 
 Qrels = Annotated[
     Path, typer.Option("--qrels", metavar="FILE", help="The judgements, of TREC or BEIR.")
@@ -183,6 +184,9 @@ def _tell(
     elif found:
         head = list(found[0])
         write_table(console, head, [[_cell(record[name]) for name in head] for record in found])
+    fewest = min(len(values) for r in reports.values() for values in r.values.values())
+    if fewest < _FEW and not per_query:
+        console.note(f"with fewer than {_FEW} questions the intervals are too narrow")
     for name, report in reports.items():
         for note in report.notes:
             console.note(f"{name}: {note}" if len(reports) > 1 else note)
