@@ -1,0 +1,256 @@
+"""``create_rag``: an answer from documents that were retrieved, each sentence with its sources."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator
+from contextlib import aclosing, closing
+from typing import Any
+
+from langchain_core.language_models import BaseChatModel
+from langchain_core.runnables import Runnable, RunnableConfig, ensure_config
+from langchain_core.runnables.config import (
+    get_async_callback_manager_for_config,
+    get_callback_manager_for_config,
+    patch_config,
+)
+
+from agentlab import cancellation
+from agentlab.boundary import recordable
+from agentlab.chains.driving import adriven, driven
+from agentlab.chains.happenings import Run
+from agentlab.chains.usage import UsageCounter
+from agentlab.errors import ConfigError, ContextOverflow, TurnCancelled
+from agentlab.events import Answer, Event
+from agentlab.prompts import Prompt, load_prompt
+from agentlab.rag.answering import Answering
+from agentlab.rag.asking import Asker, unbound
+from agentlab.rag.citing import MIN_SUPPORT, NOT_FOUND
+from agentlab.rag.question import read_question
+
+PROMPT = "rag/answer"
+
+
+def create_rag(
+    model: BaseChatModel | Runnable[Any, Any] | str,
+    retriever: Any,
+    prompt: str | Prompt = PROMPT,
+    *,
+    min_score: float | None = None,
+    min_support: float = MIN_SUPPORT,
+    not_found: str = NOT_FOUND,
+) -> Rag:
+    """Answers to questions, from what ``retriever`` finds, each sentence checked and cited.
+
+    A local model writes under a grammar of the numbers of the documents that were found; a hosted
+    one under a schema with these numbers; Cohere's models give their own citations. So none can
+    cite what was not retrieved. Then each sentence is looked for in the documents it cites, word by
+    word (:mod:`agentlab.rag.quoting`); what is not there is marked ``[unsupported]``. Where no
+    sentence is, or nothing was found, the answer is ``not_found``.
+
+    Args:
+        model: a chat model, also with parameters bound to it, or its spec.
+        retriever: any of LangChain's, or an index.
+        prompt: takes ``question``, ``context`` (the documents' texts) and, if it likes, ``form``.
+        min_score: documents whose ``score`` is below it are not used.
+        min_support: the share of a sentence's words that must be in the documents it cites.
+        not_found: the answer where there is none.
+
+    Raises:
+        ConfigError: a name is unknown, or a value is wrong.
+    """
+    if isinstance(min_support, bool) or not 0 < min_support <= 1:
+        raise ConfigError(f"min_support must be above 0 and at most 1, not {min_support!r}")
+    if not not_found.strip():
+        raise ConfigError("not_found must be a text", hint=f"by default it is {NOT_FOUND!r}")
+    bare, kwargs = unbound(model)
+    found = retriever.as_retriever() if hasattr(retriever, "as_retriever") else retriever
+    if not isinstance(found, Runnable):
+        raise ConfigError(
+            f"an answer needs a retriever, not {type(retriever).__name__}",
+            hint='for example Index.open("my-index").as_retriever(k=4)',
+        )
+    asker = Asker(bare, kwargs, load_prompt(prompt))
+    return Rag(asker, recordable(found), min_score, min_support, not_found)
+
+
+class Rag(Runnable[Any, Any]):
+    """See :func:`create_rag`.
+
+    Its input is a text, ``{"input", "history"}`` or ``{"question", "history"}``. Only the question
+    is looked up; the model is shown the history too. Its result is a dict:
+
+    - ``answer``: the text, with marks such as ``[1]`` or ``[unsupported]`` in its sentences;
+    - ``citations``: each with ``number``, ``id``, ``title`` and ``file`` of its document, ``span``
+      (where in the file its ``quote`` is, in characters, half open) and ``sentence``, an index in
+    - ``sentences``: each with ``text``, ``supported``, ``support`` (a share of its words) and
+      ``sources``, the numbers it cites;
+    - ``supported``: the share of the sentences that are; 0 where the documents do not say;
+    - ``documents``: those the model was shown, in order, each with ``number``, ``id``, ``text`` and
+      its metadata; ``contexts``: their texts; ``dropped``: ids of those that did not fit;
+    - ``usage``: ``input_tokens``, ``output_tokens`` and ``model_calls``;
+    - ``messages``: what the turn adds to a conversation.
+    """
+
+    def __init__(
+        self,
+        asker: Asker,
+        retriever: Runnable[Any, Any],
+        min_score: float | None,
+        min_support: float,
+        not_found: str,
+    ) -> None:
+        self.name = "rag"
+        self.model = asker.model
+        self.retriever = retriever
+        self.takes_history = asker.prompt.takes_history
+        self._asker = asker
+        self._checks = (min_score, min_support, not_found)
+
+    def __repr__(self) -> str:
+        return f"Rag({self.retriever!r})"
+
+    def invoke(
+        self, input: Any, config: RunnableConfig | None = None, **kwargs: Any
+    ) -> dict[str, Any]:
+        """The result.
+
+        Raises:
+            ConfigError: the input is no question.
+            RunError: the retriever or the model failed, or not even one document fits its context.
+        """
+        result: dict[str, Any] = {}
+        for event in self.stream(input, config, **kwargs):
+            if isinstance(event, Answer):
+                result = event.value
+        return result
+
+    async def ainvoke(
+        self, input: Any, config: RunnableConfig | None = None, **kwargs: Any
+    ) -> dict[str, Any]:
+        """:meth:`invoke`, asynchronously."""
+        result: dict[str, Any] = {}
+        async for event in self.astream(input, config, **kwargs):
+            if isinstance(event, Answer):
+                result = event.value
+        return result
+
+    def stream(
+        self, input: Any, config: RunnableConfig | None = None, **kwargs: Any
+    ) -> Generator[Event, None, None]:
+        """Answer, and yield what happens.
+
+        ``Retrieved``; a ``Token`` a sentence, once it was checked (together they are the answer);
+        ``Warned`` where documents did not fit or the answer was cut; ``Usage``; ``Answer`` with the
+        result. Closing the iterator stops the model.
+        """
+        _refuse(kwargs)
+        question, history = read_question(input)
+        usage = UsageCounter()
+        config = usage.attached_to(config)
+        manager = get_callback_manager_for_config(config).on_chain_start(
+            None, input, name=config.get("run_name") or "rag", run_id=config.pop("run_id", None)
+        )
+        inner = patch_config(config, callbacks=manager.get_child(), run_name="")
+        answering = Answering(self._asker, question, history, *self._checks)
+        try:
+            with cancellation.child() as (scope, context):
+                run = Run({}, scope, context)
+                found = context.run(self.retriever.invoke, question, _named(inner, "retrieve"))
+                yield answering.retrieved(found)
+                while answering.asks:
+                    call = _named(inner, "answer")
+                    try:
+                        with closing(driven(answering.chunks(call), run)) as chunks:
+                            for chunk in chunks:
+                                yield from answering.take(chunk)
+                    except ContextOverflow as error:
+                        answering.drop(error)
+                        continue
+                    answering.asks = False
+                yield from answering.end()
+        except BaseException as error:
+            manager.on_chain_error(_traced(error))
+            raise
+        result = answering.result(usage.usage)
+        manager.on_chain_end(result)
+        yield usage.usage
+        yield Answer(result)
+
+    async def astream(
+        self, input: Any, config: RunnableConfig | None = None, **kwargs: Any
+    ) -> AsyncGenerator[Event, None]:
+        """:meth:`stream`, asynchronously."""
+        _refuse(kwargs)
+        question, history = read_question(input)
+        usage = UsageCounter()
+        config = usage.attached_to(config)
+        manager = await get_async_callback_manager_for_config(config).on_chain_start(
+            None, input, name=config.get("run_name") or "rag", run_id=config.pop("run_id", None)
+        )
+        inner = patch_config(config, callbacks=manager.get_child(), run_name="")
+        answering = Answering(self._asker, question, history, *self._checks)
+        try:
+            with cancellation.child() as (scope, context):
+                run = Run({}, scope, context)
+                found = await self.retriever.ainvoke(question, _named(inner, "retrieve"))
+                yield answering.retrieved(found)
+                while answering.asks:
+                    call = _named(inner, "answer")
+                    try:
+                        async with aclosing(adriven(answering.achunks(call), run)) as chunks:
+                            async for chunk in chunks:
+                                for event in answering.take(chunk):
+                                    yield event
+                    except ContextOverflow as error:
+                        answering.drop(error)
+                        continue
+                    answering.asks = False
+                for event in answering.end():
+                    yield event
+        except BaseException as error:
+            await manager.on_chain_error(_traced(error))
+            raise
+        result = answering.result(usage.usage)
+        await manager.on_chain_end(result)
+        yield usage.usage
+        yield Answer(result)
+
+    # Within a sequence (`rag | …`) the next part is given the result, not the events.
+
+    def transform(
+        self, input: Iterator[Any], config: RunnableConfig | None = None, **kwargs: Any
+    ) -> Iterator[dict[str, Any]]:
+        """The result, of inputs that add up to one."""
+        yield self.invoke(_added_up(list(input)), config, **kwargs)
+
+    async def atransform(
+        self, input: AsyncIterator[Any], config: RunnableConfig | None = None, **kwargs: Any
+    ) -> AsyncIterator[dict[str, Any]]:
+        """:meth:`transform`, asynchronously."""
+        parts = [part async for part in input]
+        yield await self.ainvoke(_added_up(parts), config, **kwargs)
+
+
+def _named(config: RunnableConfig, name: str) -> RunnableConfig:
+    return {**ensure_config(config), "run_name": name}
+
+
+def _traced(error: BaseException) -> BaseException:
+    return TurnCancelled("closed by its reader") if isinstance(error, GeneratorExit) else error
+
+
+def _added_up(parts: list[Any]) -> Any:
+    if not parts:
+        raise ConfigError("there is no question")
+    whole = parts[0]
+    for part in parts[1:]:
+        whole = whole + part
+    return whole
+
+
+def _refuse(arguments: dict[str, Any]) -> None:
+    if arguments:
+        raise ConfigError(
+            f"an answer from documents has no argument {next(iter(arguments))!r}",
+            hint="settings of the model go to load_model(…) or model.bind(…)",
+        )

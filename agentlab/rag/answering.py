@@ -1,0 +1,155 @@
+"""One answer, from the documents that were found to the result."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator, Sequence
+from typing import Any
+
+from langchain_core.documents import Document
+from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, HumanMessage
+from langchain_core.runnables import RunnableConfig
+
+from agentlab.errors import ContextOverflow, RunError
+from agentlab.events import Event, Retrieved, Token, Usage, Warned
+from agentlab.rag.asking import Asker
+from agentlab.rag.citing import Checker, Claim
+from agentlab.rag.forms import LinesReader, of_json, of_message
+from agentlab.rag.sources import Source, number
+
+
+class Answering:
+    """Takes what the model writes, and gives the events and the result it makes.
+
+    ``asks`` tells whether the model is still to be asked.
+    """
+
+    def __init__(
+        self,
+        asker: Asker,
+        question: str,
+        history: Sequence[BaseMessage],
+        min_score: float | None,
+        min_support: float,
+        not_found: str,
+    ) -> None:
+        self.asks = False
+        self._asker = asker
+        self._question = question
+        self._history = history
+        self._min_score = min_score
+        self._check = (min_support, not_found)
+        self._sources: list[Source] = []
+        self._dropped: list[str] = []
+        self._lines = LinesReader()
+        self._checker = Checker([], *self._check)
+        self._message: BaseMessage | None = None
+
+    def retrieved(self, documents: Any) -> Retrieved:
+        """Take what was found.
+
+        Raises:
+            RunError: the retriever gave no documents.
+        """
+        if not isinstance(documents, list) or not all(isinstance(d, Document) for d in documents):
+            raise RunError(
+                f"the retriever gave {type(documents).__name__}, not a list of documents"
+            )
+        self._sources = number(documents, self._min_score)
+        self._checker = Checker(self._sources, *self._check)
+        self.asks = bool(self._sources)
+        found = number(documents)
+        return Retrieved(self._question, tuple(source.as_dict() for source in found))
+
+    def chunks(self, config: RunnableConfig) -> Iterator[Any]:
+        """Ask the model with the documents there are."""
+        messages = self._asker.messages(self._question, self._history, self._sources)
+        yield from self._asker.stream(messages, self._sources, config)
+
+    async def achunks(self, config: RunnableConfig) -> AsyncIterator[Any]:
+        """:meth:`chunks`, asynchronously."""
+        messages = self._asker.messages(self._question, self._history, self._sources)
+        async for chunk in self._asker.astream(messages, self._sources, config):
+            yield chunk
+
+    def drop(self, error: ContextOverflow) -> None:
+        """Leave out the last documents, since the prompt did not fit.
+
+        Raises:
+            ContextOverflow: there is one document only, or an answer had begun.
+        """
+        kept = len(self._sources) - 1
+        if kept < 1 or self._message is not None:
+            raise error
+        if 0 < error.available < error.needed:
+            kept = max(1, min(kept, len(self._sources) * error.available // error.needed))
+        self._dropped = [s.id for s in self._sources[kept:]] + self._dropped
+        self._sources = self._sources[:kept]
+        self._checker = Checker(self._sources, *self._check)
+
+    def take(self, chunk: Any) -> Iterator[Event]:
+        """A piece of what the model writes."""
+        if isinstance(chunk, dict):  # structured output: raw, parsed and parsing_error, whole
+            self._keep(chunk["raw"])
+            if chunk["parsing_error"] is not None:
+                raise chunk["parsing_error"]
+            yield from self._checked(of_json(chunk["parsed"]))
+            return
+        self._keep(chunk)
+        if self._asker.form == "lines":
+            yield from self._checked(self._lines.take(str(chunk.text)))
+
+    def end(self) -> Iterator[Event]:
+        """The model has ended, or was not asked."""
+        message = self._message
+        cut = message is not None and message.response_metadata.get("finish_reason") == "length"
+        if self._asker.form == "lines":
+            yield from self._checked(self._lines.end(cut=cut))
+        elif message is not None and self._asker.form != "json":
+            yield from self._checked(of_message(message))
+        for text in self._checker.end():
+            yield Token(text)
+        if self._dropped:
+            count = len(self._dropped) + len(self._sources)
+            yield Warned(
+                f"{len(self._dropped)} of {count} documents did not fit the model's context: "
+                "the last ones were left out",
+                hint="retrieve fewer or smaller ones, or load the model with a larger n_ctx",
+            )
+        if cut:
+            yield Warned("the answer was cut", hint="give the model a larger max_tokens")
+
+    def result(self, usage: Usage) -> dict[str, Any]:
+        """The result, once :meth:`end` was read."""
+        checker, message = self._checker, self._message
+        answer = AIMessage(
+            checker.answer,
+            additional_kwargs={"citations": checker.citations},
+            response_metadata=message.response_metadata if message is not None else {},
+            usage_metadata=getattr(message, "usage_metadata", None),
+        )
+        return {
+            "answer": checker.answer,
+            "citations": checker.citations,
+            "sentences": checker.sentences,
+            "supported": checker.supported,
+            "documents": [source.as_dict() for source in self._sources],
+            "contexts": [source.text for source in self._sources],
+            "dropped": self._dropped,
+            "usage": {
+                "input_tokens": usage.input_tokens,
+                "output_tokens": usage.output_tokens,
+                "model_calls": usage.model_calls,
+            },
+            "messages": [HumanMessage(self._question), answer],
+        }
+
+    def _keep(self, piece: Any) -> None:
+        """Put the message together."""
+        if isinstance(self._message, AIMessageChunk) and isinstance(piece, AIMessageChunk):
+            self._message = self._message + piece
+        else:
+            self._message = piece
+
+    def _checked(self, claims: Iterator[Claim] | list[Claim]) -> Iterator[Event]:
+        for text in self._checker.take(claims):
+            yield Token(text)

@@ -1,0 +1,106 @@
+"""Asking a model for an answer in the form that suits it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator, Sequence
+from typing import Any
+
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.runnables import Runnable, RunnableBinding, RunnableConfig
+
+from agentlab.boundary import recordable
+from agentlab.errors import ConfigError
+from agentlab.prompts import Prompt
+from agentlab.prompts.settings import configured
+from agentlab.rag.forms import bound, form_of, schema, without_marks
+from agentlab.rag.sources import Source
+
+
+class Asker:
+    """Asks ``model``, with ``kwargs`` bound to it, by ``prompt``."""
+
+    def __init__(self, model: BaseChatModel, kwargs: dict[str, Any], prompt: Prompt) -> None:
+        for name in ("question", "context"):
+            if name not in prompt.variables:
+                raise ConfigError(
+                    f"the prompt {prompt.name!r} takes no {name!r}",
+                    hint="a prompt for answers from documents takes question and context",
+                )
+        self.form = form_of(model)
+        self.model = model
+        self.prompt = prompt
+        self._kwargs = kwargs
+
+    def messages(
+        self, question: str, history: Sequence[BaseMessage], sources: Sequence[Source]
+    ) -> list[BaseMessage]:
+        """What the model is shown."""
+        values = {
+            "question": question,
+            "context": [] if self.form == "native" else [source.shown for source in sources],
+            "history": [_plain(message) for message in history],
+            "form": self.form,
+        }
+        return self.prompt.render(values)
+
+    def stream(
+        self, messages: list[BaseMessage], sources: Sequence[Source], config: RunnableConfig
+    ) -> Iterator[Any]:
+        """The answer's pieces: chunks of a message, or in the form ``json`` one whole value."""
+        yield from self._runnable(sources).stream(messages, config)
+
+    async def astream(
+        self, messages: list[BaseMessage], sources: Sequence[Source], config: RunnableConfig
+    ) -> AsyncIterator[Any]:
+        """:meth:`stream`, asynchronously."""
+        async for chunk in self._runnable(sources).astream(messages, config):
+            yield chunk
+
+    def _runnable(self, sources: Sequence[Source]) -> Runnable[Any, Any]:
+        if self.form != "json":
+            model = self.model.bind(**self._kwargs) if self._kwargs else self.model
+            return bound(configured(model, self.prompt.config), self.form, sources)
+        # What is bound is no part of a model's structured output, so it is put on the model.
+        fields = type(self.model).model_fields
+        own = {name: value for name, value in self._kwargs.items() if name in fields}
+        model = self.model.model_copy(update=own) if own else self.model
+        more = {name: value for name, value in self._kwargs.items() if name not in fields}
+        numbers = [source.number for source in sources]
+        asked = configured(model, self.prompt.config)
+        if isinstance(asked, RunnableBinding):
+            more = {**asked.kwargs, **more}
+            asked = asked.bound
+        structured: Runnable[Any, Any] = asked.with_structured_output(
+            schema(numbers), include_raw=True, **more
+        )
+        return structured
+
+
+def unbound(model: Any) -> tuple[BaseChatModel, dict[str, Any]]:
+    """The chat model, and the parameters bound to it.
+
+    Raises:
+        ConfigError: it is none.
+    """
+    if isinstance(model, str):
+        from agentlab.models import load_model
+
+        return load_model(model), {}
+    kwargs: dict[str, Any] = {}
+    while isinstance(model, RunnableBinding):
+        kwargs = {**model.kwargs, **kwargs}
+        model = model.bound
+    if not isinstance(model, BaseChatModel):
+        raise ConfigError(
+            f"an answer from documents needs a chat model, not {type(model).__name__}",
+            hint='for example load_model("smollm2"); its prompt goes to create_rag(…, prompt=…)',
+        )
+    return recordable(model), kwargs
+
+
+def _plain(message: BaseMessage) -> BaseMessage:
+    """An earlier answer without marks: their numbers are those of other documents."""
+    if isinstance(message, AIMessage) and "citations" in message.additional_kwargs:
+        return AIMessage(without_marks(str(message.text)))
+    return message

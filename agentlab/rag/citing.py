@@ -1,0 +1,119 @@
+"""Sentences with their sources: checked, put together as an answer, and shown as they pass."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from agentlab.rag.quoting import best_span, share, support
+from agentlab.rag.sources import Source
+
+NOT_FOUND = "The documents do not say."
+UNSUPPORTED = "[unsupported]"
+MIN_SUPPORT = 0.6
+_MIN_SHARE = 0.25  # of a sentence's words: a source with fewer is no source of it
+_ENDS = ".!?…。！？"
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A sentence as the model wrote it, and the numbers it cites."""
+
+    text: str
+    numbers: tuple[int, ...] = ()
+
+
+class Checker:
+    """Checks claims against ``sources`` one after the other; gives the text that may be shown.
+
+    A claim is supported when ``min_support`` of its words, and all its numbers, are in the sources
+    it cites. Claims that are not wait until one is: an answer without any is no answer.
+    """
+
+    def __init__(
+        self,
+        sources: Sequence[Source],
+        min_support: float = MIN_SUPPORT,
+        not_found: str = NOT_FOUND,
+    ) -> None:
+        self._sources = {source.number: source for source in sources}
+        self._min_support = min_support
+        self._not_found = not_found
+        self._waiting = ""
+        self._shown: list[str] = []
+        self.sentences: list[dict[str, Any]] = []
+        self.citations: list[dict[str, Any]] = []
+
+    @property
+    def answer(self) -> str:
+        """All that was given to be shown."""
+        return "".join(self._shown)
+
+    @property
+    def supported(self) -> float:
+        """The share of the sentences that are supported; 0 without any."""
+        passed = [sentence["supported"] for sentence in self.sentences]
+        return sum(passed) / len(passed) if passed else 0.0
+
+    def take(self, claims: Iterable[Claim]) -> Iterator[str]:
+        """Check ``claims``; yields the text that can be shown."""
+        for claim in claims:
+            text = " ".join(claim.text.split())
+            if not text or any(text == sentence["text"] for sentence in self.sentences):
+                continue  # a small model repeats itself
+            passed, mark = self._check(text, claim.numbers)
+            joint = " " if self._shown or self._waiting else ""
+            self._waiting += joint + _marked(text, mark)
+            if passed or self._shown:
+                self._shown.append(self._waiting)
+                yield self._waiting
+                self._waiting = ""
+
+    def end(self) -> Iterator[str]:
+        """No more comes; where nothing passed, yields the text that says so."""
+        if not self._shown:
+            self.citations.clear()
+            self._shown.append(self._not_found)
+            yield self._not_found
+
+    def _check(self, text: str, numbers: Iterable[int]) -> tuple[bool, str]:
+        cited = [self._sources[n] for n in dict.fromkeys(numbers) if n in self._sources]
+        kept = [source for source in cited if share(text, source.whole) >= _MIN_SHARE]
+        together = support(text, [source.whole for source in kept])
+        quotes = [self._citation(text, source) for source in kept]
+        passed = together >= self._min_support and any(quotes)
+        if passed:
+            self.citations += [quote for quote in quotes if quote]
+        sources = [quote["number"] for quote in quotes if quote] if passed else []
+        self.sentences.append(
+            {
+                "text": text,
+                "supported": passed,
+                "support": round(together, 3),
+                "sources": sources,
+            }
+        )
+        return passed, "".join(f"[{n}]" for n in sources) if passed else UNSUPPORTED
+
+    def _citation(self, text: str, source: Source) -> dict[str, Any] | None:
+        span = best_span(text, source.text)
+        if span is None:
+            return None
+        start, end = span
+        return {
+            "number": source.number,
+            "id": source.id,
+            "title": source.title,
+            "file": source.file,
+            "span": [source.start + start, source.start + end],
+            "quote": source.text[start:end],
+            "sentence": len(self.sentences),
+        }
+
+
+def _marked(text: str, mark: str) -> str:
+    """``text`` with ``mark`` before its end sign, so that it stays with its sentence."""
+    if text[-1] in _ENDS:
+        return f"{text[:-1].rstrip()} {mark}{text[-1]}"
+    return f"{text} {mark}"

@@ -1,0 +1,171 @@
+"""The forms in which a model gives sentences with their sources, and reading each of them.
+
+``lines``   a local model: ``[2] The sentence.``, a line each, under a grammar of the numbers
+``json``    a model with structured output: the numbers are an enum of the schema
+``native``  Cohere: the documents go beside the messages, and its own citations come back
+``marks``   any other model: ``The sentence [2].``; numbers that are no source are left out
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Literal
+
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import BaseMessage
+from langchain_core.runnables import Runnable
+
+from agentlab.rag.citing import NOT_FOUND, Claim
+from agentlab.rag.sentences import sentence_spans
+from agentlab.rag.sources import Source
+
+Form = Literal["lines", "json", "native", "marks"]
+_MOST_SENTENCES = 6
+_LONGEST = 300  # characters of a line
+_MARKS = re.compile(r"\s*((?:\[\d{1,4}(?:\s*,\s*\d{1,4})*\]\s*)+)")
+_LINE = re.compile(r"((?:\[\d{1,4}\])*)\s*(.*)", re.DOTALL)
+
+
+def form_of(model: BaseChatModel) -> Form:
+    """The form that suits ``model`` best."""
+    if model._llm_type == "gguf":
+        return "lines"
+    if any(cls.__name__ == "ChatCohere" for cls in type(model).__mro__):
+        return "native"
+    own = type(model)
+    structured = own.with_structured_output is not BaseChatModel.with_structured_output
+    return "json" if structured or own.bind_tools is not BaseChatModel.bind_tools else "marks"
+
+
+def bound(model: Runnable[Any, Any], form: Form, sources: Sequence[Source]) -> Runnable[Any, Any]:
+    """``model``, so that it answers in ``form`` from ``sources``."""
+    numbers = [source.number for source in sources]
+    if form == "lines":
+        return model.bind(lark=grammar(numbers))
+    if form == "native":
+        data = [{"id": str(s.number), "data": {"text": s.shown}} for s in sources]
+        return model.bind(documents=data)
+    return model
+
+
+def grammar(numbers: Sequence[int]) -> str:
+    """A Lark grammar: lines that begin with one to three of ``numbers``, or :data:`NOT_FOUND`."""
+    ids = " | ".join(f'"[{number}]"' for number in numbers)
+    return (
+        f'start: NONE | sentence ("\\n" sentence){{0,{_MOST_SENTENCES - 1}}}\n'
+        f'NONE: "{NOT_FOUND}"\n'
+        'sentence: source{1,3} " " TEXT\n'
+        f"source: {ids}\n"
+        f"TEXT: /[^\\[\\]<>\\s][^\\[\\]<>\\n]{{0,{_LONGEST}}}[.!?]/\n"
+    )
+
+
+def schema(numbers: Sequence[int]) -> dict[str, Any]:
+    """The JSON schema of an answer: sentences, each with its sources out of ``numbers``."""
+    sentence = {
+        "type": "object",
+        "properties": {
+            "text": {"type": "string", "description": "one sentence of the answer"},
+            "sources": {
+                "type": "array",
+                "items": {"type": "integer", "enum": list(numbers)},
+                "description": "the numbers of the sources that say it",
+            },
+        },
+        "required": ["text", "sources"],
+        "additionalProperties": False,
+    }
+    return {
+        "title": "cited_answer",
+        "description": "An answer in sentences; none where the sources do not hold it.",
+        "type": "object",
+        "properties": {"sentences": {"type": "array", "items": sentence}},
+        "required": ["sentences"],
+        "additionalProperties": False,
+    }
+
+
+class LinesReader:
+    """Reads ``lines`` as they come: a line is read when the next one begins."""
+
+    def __init__(self) -> None:
+        self._rest = ""
+
+    def take(self, text: str) -> Iterator[Claim]:
+        """The claims that ``text`` completes."""
+        *lines, self._rest = (self._rest + text).split("\n")
+        for line in lines:
+            yield from _of_line(line)
+
+    def end(self, *, cut: bool = False) -> Iterator[Claim]:
+        """The last claims; those of a line that was ``cut`` have to be whole sentences."""
+        line, self._rest = self._rest, ""
+        claims = list(_of_line(line))
+        if cut and claims and claims[-1].text[-1] not in ".!?":
+            claims.pop()
+        yield from claims
+
+
+def _of_line(line: str) -> Iterator[Claim]:
+    match = _LINE.fullmatch(line.strip())
+    if match is None or match[2] in ("", NOT_FOUND):
+        return
+    numbers = tuple(map(int, re.findall(r"\d+", match[1])))
+    for start, end in sentence_spans(match[2]):
+        yield Claim(match[2][start:end], numbers)
+
+
+def of_json(value: Mapping[str, Any]) -> list[Claim]:
+    """The claims of an answer that fits :func:`schema`."""
+    claims = []
+    for sentence in value["sentences"]:
+        text = without_marks(sentence["text"])
+        for start, end in sentence_spans(text):
+            claims.append(Claim(text[start:end], tuple(sentence["sources"])))
+    return claims
+
+
+def of_message(message: BaseMessage) -> list[Claim]:
+    """The claims of free text: Cohere's citations where it has them, else the marks in it."""
+    text = str(message.text)
+    citations = message.additional_kwargs.get("citations")
+    if not isinstance(citations, list) or not citations:
+        return of_marks(text)
+    return [
+        Claim(text[start:end], tuple(_cited(citations, start, end)))
+        for start, end in sentence_spans(text)
+        if text[start:end] != NOT_FOUND
+    ]
+
+
+def _cited(citations: Sequence[Any], start: int, end: int) -> Iterator[int]:
+    for citation in citations:
+        if not isinstance(citation, Mapping):
+            continue
+        begin, stop = citation.get("start"), citation.get("end")
+        if not isinstance(begin, int) or not isinstance(stop, int) or begin >= end or stop <= start:
+            continue
+        for source in citation.get("sources") or []:
+            name = str(source.get("id", "")) if isinstance(source, Mapping) else ""
+            if name.isdecimal():
+                yield int(name[:6])
+
+
+def of_marks(text: str) -> list[Claim]:
+    """The claims of text with marks such as ``[2]`` in a sentence or right behind it."""
+    claims: list[Claim] = []
+    # A mark behind the full stop belongs to the sentence before it.
+    text = re.sub(r"([.!?])((?:\s*\[\d[\d\s,]*\])+)", r"\2\1", text)
+    for start, end in sentence_spans(text):
+        sentence = text[start:end]
+        numbers = [int(n) for marks in _MARKS.findall(sentence) for n in re.findall(r"\d+", marks)]
+        plain = without_marks(sentence)
+        if plain and plain != NOT_FOUND:
+            claims.append(Claim(plain, tuple(dict.fromkeys(numbers))))
+    return claims
+
+
+def without_marks(text: str) -> str:
+    """``text`` without marks such as ``[2]`` and ``[1][3]``."""
+    return re.sub(r"\s+(?=[.!?,;:]|$)", "", _MARKS.sub(" ", text)).strip()
