@@ -25,6 +25,7 @@ COMMANDS = {
     "tools": "List the tools, show one, or run one as an agent would.",
     "index": "Build an index of files, look at it, change it, check it.",
     "search": "Search an index by meaning, by words, or both.",
+    "rag": "Answer a question from an index, with sources.",
     "test": "Replay scenarios as tests, or record them.",
     "accept": "Take on what changed in a scenario's requests; its recorded answers stay.",
     "schema": "Write the JSON schema of scenario files, for editors.",

@@ -10,9 +10,9 @@ from agentlab.cli.repl.chat import short
 _FIRST = """\
 A chat with {model}. Three things to try:
 
-  What is the capital of France?     the answer comes as it is written; Ctrl-C stops it
-  /context                           exactly what the model sees, with its tokens
-  /memory window:2                   let it forget: only the last 2 turns are shown
+  Why is the sky blue?     the answer comes as it is written; Ctrl-C stops it
+  /context                 exactly what the model sees, with its tokens
+  /memory window:2         let it forget: only the last 2 turns are shown
 
 /help lists the commands, Ctrl-D leaves; every message is kept until then and after."""
 _AGAIN = "{model} · /help lists the commands, Ctrl-D leaves"
