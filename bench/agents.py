@@ -1,6 +1,7 @@
 """`python -m bench.agents --data FOLDER`: agents on GSM8K, side by side on one model.
 
-FOLDER has GSM8K's `test.jsonl`, or else another part of it as JSONL (Cobbe et al. 2021, Training Verifiers to Solve Math Word Problems).
+FOLDER has GSM8K's `test.jsonl`, or else another part of it as JSONL (Cobbe et al., Training
+Verifiers to Solve Math Word Problems, 2021).
 Each result is a line of the file `--results`, so a run that was stopped goes on where it was.
 """
 

@@ -14,7 +14,7 @@ from agentlab.chains.chain import Chain
 from agentlab.chains.driving import adriven, driven
 from agentlab.chains.happenings import Happening, Run
 from agentlab.chains.steps import Gathering, Step
-from agentlab.events import Answer, Event, StepFinished, StepStarted, Token
+from agentlab.events import Answer, Event, StepFinished, StepStarted, Token, Usage
 
 
 def stream_step(
@@ -60,6 +60,17 @@ async def astream_step(
 
 
 def _passed_on(name: str, gathering: Gathering, chunk: Any) -> Generator[Happening, None, None]:
+    match chunk:  # an agent streams events
+        case Answer(value=value):
+            gathering.add(value)
+            return
+        case Token(text=text):
+            yield Happening(Token(text, name))
+            return
+        case Event():
+            if not isinstance(chunk, Usage):  # the chain counts the calls in it too
+                yield Happening(chunk)
+            return
     part = gathering.add(chunk)
     if part is not None:
         event = Token(part, name) if isinstance(part, str) else None
@@ -84,7 +95,6 @@ class _Nested:
         if isinstance(event, Answer):
             self.value = event.value
             return
-        if event is not None:
-            inner = cast("StepStarted | Token | StepFinished", event)
-            event = cast(Event, replace(inner, step=f"{self._name}/{inner.step}"))
+        if isinstance(event, StepStarted | Token | StepFinished):
+            event = cast(Event, replace(event, step=f"{self._name}/{event.step}"))
         yield Happening(event, None if chunk is None else AddableDict({self._name: chunk}))

@@ -15,7 +15,7 @@ from agentlab.chains.stepping import astream_step, stream_step
 from agentlab.chains.steps import value_of
 from agentlab.chains.usage import UsageCounter
 from agentlab.chains.watching import awatched, watched
-from agentlab.events import Answer, Event, StepFinished, Token
+from agentlab.events import Answer, Event, StepFinished, StepStarted
 
 
 def events_of(
@@ -90,9 +90,9 @@ async def _ahappenings(
 
 def _without_step(happening: Happening) -> Happening:
     match happening.event:
-        case Token():
-            return Happening(happening.event)
         case StepFinished(value=value):
             return Happening(Answer(value))
-        case _:
+        case StepStarted():
             return Happening(None)
+        case event:
+            return Happening(event)

@@ -11,6 +11,7 @@ from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, Tool
 from langchain_core.tools import tool
 
 from agentlab import create_agent, handling, load_prompt, sequential
+from agentlab.chains import events_of
 from agentlab.errors import ConfigError
 from agentlab.events import Answer, Thought, Token, ToolCall, ToolResult, Usage
 from agentlab.memory import WindowMemory
@@ -88,9 +89,26 @@ def test_batch_and_pipes() -> None:
 
 
 def test_an_agent_is_a_step_of_a_chain() -> None:
+    model = native(CALL, "1359.15")
+    chain = sequential(price=create_agent(model, ["calculator"]))
+    events = list(chain.events({"input": "The price?"}))
+    assert of(ToolCall, events)[0].name == "calculator"
+    assert "".join(e.text for e in of(Token, events) if e.step == "price") == "1359.15"
+    assert len(of(Usage, events)) == 1
+    assert events[-1].value["price"]["answer"] == "1359.15"
+    model.reset()
+    assert chain.invoke({"input": "The price?"})["price"]["answer"] == "1359.15"
+
+    model.reset()
+    events = list(sequential(outer=chain).events({"input": "The price?"}))
+    assert of(ToolCall, events)
+    assert {e.step for e in of(Token, events)} == {"outer/price"}
+
+
+def test_the_events_of_an_agent_as_of_any_runnable() -> None:
     agent = create_agent(native(CALL, "1359.15"), ["calculator"])
-    chain = sequential(answer=agent | itemgetter("answer"))
-    assert chain.invoke({"input": "The price?"})["answer"] == "1359.15"
+    kinds = [type(event) for event in events_of(agent, "The price?")]
+    assert kinds == [ToolCall, ToolResult, Token, Usage, Answer]
 
 
 def test_calls_made_together_are_all_answered() -> None:
