@@ -160,6 +160,8 @@ def _record(record: Mapping[str, Any], source: str, where: str, **more: Any) -> 
         raise Unreadable(f"{where} has no text under one of {', '.join(_TEXT_KEYS)}")
     fields = dict(record.get("metadata") or {}) if isinstance(record.get("metadata"), dict) else {}
     fields |= {k: v for k, v in record.items() if k not in (key, "metadata")}
+    if "_id" in fields:  # as in BEIR's files
+        fields.setdefault("id", fields.pop("_id"))
     # A title only where the record has one: a made-up one would be searched as well.
     if not isinstance(fields.get("title"), str) or not fields["title"]:
         fields.pop("title", None)

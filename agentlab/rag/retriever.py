@@ -45,7 +45,8 @@ class IndexRetriever(BaseRetriever):
         how["rerank"] = getattr(self.query.rerank, "identity", None)
         if callable(self.query.filter):
             how["filter"] = getattr(self.query.filter, "__qualname__", "a function")
-        return {**self.index.identity, **{k: v for k, v in how.items() if v is not None}}
+        # As one value: what is left out of one of two identities is not compared.
+        return {**self.index.identity, "search": how}
 
     def _get_relevant_documents(
         self, query: str, *, run_manager: CallbackManagerForRetrieverRun

@@ -76,7 +76,7 @@ def test_jsonl_and_csv(tmp_path: Path) -> None:
     cats, just, _, pump, _ = load_files(tmp_path).documents
     assert cats.page_content == "They purr."
     assert cats.metadata == {
-        "source": f"{tmp_path}/a.jsonl", "_id": "7", "title": "Cats", "line": 1,
+        "source": f"{tmp_path}/a.jsonl", "id": "7", "title": "Cats", "line": 1,
     }  # fmt: skip
     assert just.metadata == {"source": f"{tmp_path}/a.jsonl", "line": 2}
     assert pump.page_content == "name: pump\nprice: 12"
