@@ -2,8 +2,9 @@
 
 The same prompt must give the same logits whatever ran before. Rounding depends on the shape of the
 batch a token is evaluated in, so prompts are evaluated in pieces that begin at fixed positions
-(multiples of ``n_batch``), and of an earlier prompt only whole such pieces are used again. Tokens
-that were decoded one by one are evaluated anew when they come back as part of a prompt.
+(multiples of ``n_batch``), and of an earlier prompt only whole such pieces are used again, or all
+of it where it comes again. Tokens that were decoded one by one are evaluated anew when they come
+back as part of a prompt.
 """
 
 from __future__ import annotations
@@ -79,6 +80,9 @@ class Context:
         self._memory = llama.llama_get_memory(pointer)
         self._evaluated: list[int] = []
         self._exact = 0  # how many of them were read in whole pieces
+        self._prompt = 0  # how many of them are the prompt read last, all of it
+        self._prompt_logits: NDArray[np.float32] | None = None
+        self._again = False  # whether that prompt was just read again: its logits are the kept ones
         # The model must outlive its contexts, so the finalizer holds it.
         self._free = weakref.finalize(self, _free, os.getpid(), pointer, weights, self._abort)
         self._free.atexit = False  # a thread may be inside it: the engine ends that first
@@ -107,6 +111,8 @@ class Context:
     @property
     def last_logits(self) -> NDArray[np.float32]:
         """The logits after the last token, shape (n_vocab,): a view that the next call changes."""
+        if self._again and self._prompt_logits is not None:
+            return self._prompt_logits
         pointer = llama.llama_get_logits_ith(self.pointer, -1)
         return np.ctypeslib.as_array(pointer, shape=(self.weights.n_vocab,))
 
@@ -131,12 +137,21 @@ class Context:
                 available=self.n_ctx - 1,
                 hint="shorten it, choose a memory that keeps less, or load with a larger n_ctx",
             )
+        if self._keeps_prompt(tokens):
+            self._again = True
+            return needed
         reused = self._keep_common(tokens[:-1])
         for start in range(reused, needed, self.n_batch):
             self._evaluate(tokens[start : start + self.n_batch])
             if self.n_past % self.n_batch == 0:
                 self._exact = self.n_past
+        self._prompt, self._prompt_logits = needed, self.last_logits.copy()
         return reused
+
+    @property
+    def logits_are_native(self) -> bool:
+        """Whether llama.cpp holds :attr:`last_logits` too, so that it may sample from them."""
+        return not self._again
 
     def append(self, token: int) -> None:
         """Evaluate one more token."""
@@ -176,7 +191,15 @@ class Context:
         """Drop every evaluated token."""
         llama.llama_memory_clear(self._memory, False)
         self._evaluated.clear()
-        self._exact = 0
+        self._exact = self._prompt = 0
+
+    def _keeps_prompt(self, tokens: Sequence[int]) -> bool:
+        """Whether ``tokens`` are the last prompt again; what was decoded after it is dropped."""
+        size = len(tokens)
+        if size != self._prompt or self._evaluated[:size] != list(tokens):
+            return False
+        self._drop_from(size)
+        return self.n_past == size
 
     def _keep_common(self, tokens: Sequence[int]) -> int:
         """Keep the whole pieces that begin ``tokens`` too; drop the rest."""
@@ -198,6 +221,8 @@ class Context:
             return
         del self._evaluated[position:]
         self._exact = min(self._exact, position)
+        if position < self._prompt:
+            self._prompt = 0
 
     def _evaluate(self, tokens: Sequence[int]) -> None:
         array = (llama.llama_token * len(tokens))(*tokens)
@@ -221,6 +246,7 @@ class Context:
     def _decode(self, batch: llama.llama_batch, tokens: Sequence[int]) -> None:
         if self._abort.value:  # accelerators do not ask while they compute
             raise TurnCancelled
+        self._again = False
         with self._threads.evaluating(len(tokens)) as count:
             llama.llama_set_n_threads(self.pointer, count, count)
             status = llama.llama_decode(self.pointer, batch)

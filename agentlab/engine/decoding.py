@@ -110,13 +110,13 @@ def decode(context: Context, request: Request) -> Iterator[Piece]:
 
 
 def _choose(context: Context, chain: SamplerChain, matcher: Matcher | None) -> int:
-    if matcher is None:
+    if matcher is None and context.logits_are_native:
         return chain.sample(context.pointer)
     logits = context.last_logits
     everything = np.arange(len(logits), dtype=np.int32)
     _memory, candidates = candidates_of(everything, logits)
     token = chain.choose(candidates)
-    if not matcher.allows(token):
+    if matcher is not None and not matcher.allows(token):
         allowed = matcher.allowed()
         if not len(allowed):  # llama.cpp would end the process
             raise GrammarError(
@@ -125,7 +125,8 @@ def _choose(context: Context, chain: SamplerChain, matcher: Matcher | None) -> i
             )
         _memory, candidates = candidates_of(allowed, logits[allowed])
         token = chain.choose(candidates)
-    matcher.accept(token)
+    if matcher is not None:
+        matcher.accept(token)
     chain.accept([token])
     return token
 
