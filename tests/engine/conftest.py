@@ -33,8 +33,8 @@ def box() -> Path:
 
 @pytest.fixture(scope="session")
 def engine(box: Path) -> Engine:
-    """512 tokens of context, so that tests fill it soon."""
-    return open_engine(box, LoadOptions(), ContextOptions(n_ctx=512))
+    """A short context in short pieces: small prompts fill and reuse them."""
+    return open_engine(box, LoadOptions(), ContextOptions(n_ctx=512, n_batch=16))
 
 
 Ask = Callable[..., list[Piece]]
@@ -51,7 +51,8 @@ def ask(engine: Engine) -> Ask:
 
 
 def request(engine: Engine, text: str | Sequence[int], **given: object) -> Request:
-    """A request for tokens or a text, greedy unless told otherwise."""
+    """A request for tokens or a text, one greedy token unless told otherwise."""
+    given = {"max_tokens": 1, **given}
     own = {"max_tokens", "stop", "constraint", "top_logprobs"}
     sampling = {k: v for k, v in given.items() if k not in own}
     tokens = engine.weights.tokenize(text) if isinstance(text, str) else text

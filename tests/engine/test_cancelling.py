@@ -189,14 +189,14 @@ def test_while_a_long_prompt_is_read(
 
 
 def test_what_was_read_before_a_stop_is_kept(engine: Engine, ask: Ask, make_request: Make) -> None:
-    text = "The river runs to the sea. " * 24
+    text = "The river runs to the sea. " * 10
     cold = ask(text, max_tokens=3, top_logprobs=1)
     pieces = engine.generate(make_request(engine, text, max_tokens=200))
     next(pieces)
     pieces.close()
     warm = ask(text, max_tokens=3, top_logprobs=1)
     assert warm[-1].timings is not None
-    assert warm[-1].timings.cached_tokens >= 64
+    assert warm[-1].timings.cached_tokens >= 48
     assert [p.logprobs for p in warm] == [p.logprobs for p in cold]
 
 
