@@ -45,7 +45,8 @@ Attach = Annotated[
     typer.Option("--attach", "-a", metavar="FILE", help="A text file for the first question."),
 ]
 Tools = Annotated[
-    str | None, typer.Option(metavar="NAME,…", help="Tools that may be used; needs the agent.")
+    str | None,
+    typer.Option(metavar="NAME,…", help="Tools that may be used; `agentlab tools` lists them."),
 ]
 
 
@@ -71,10 +72,6 @@ def options_of(
 
     if session is not None and latest:
         raise ConfigError("--session and --continue name two sessions", hint="give one of them")
-    if tools:
-        from agentlab.cli.repl.commands.setting import check_tools
-
-        check_tools(tools.split(","))
     text = read_values([f"system={system}"], [])["system"] if system is not None else None
     return Options(
         model=model,
@@ -85,4 +82,5 @@ def options_of(
         session=session,
         latest=latest,
         attach=tuple(attach or ()),
+        tools=tuple(name.strip() for name in (tools or "").split(",") if name.strip()),
     )

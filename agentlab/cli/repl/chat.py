@@ -49,6 +49,7 @@ class Options:
     session: str | None = None
     latest: bool = False
     attach: tuple[str, ...] = ()
+    tools: tuple[str, ...] = ()
 
 
 class Chat:
@@ -57,6 +58,7 @@ class Chat:
     Attributes:
         spec: the model's; ``parameters`` are those set on it.
         prompt: a prompt's name, or ``none`` for the bare model.
+        tools: the names of the tools that may be used; with any, an agent answers.
         attached: the names of files that go with the next question.
     """
 
@@ -68,12 +70,14 @@ class Chat:
         parameters: dict[str, Any],
         prompt: str,
         pending: str | None = None,
+        tools: tuple[str, ...] = (),
     ) -> None:
         self.store = store
         self.session = session
         self.spec = spec
         self.parameters = parameters
         self.prompt = prompt
+        self.tools = tools
         self.attached: list[str] = []
         self._pending = pending
         self.loading = Loading(self.model)
@@ -99,7 +103,7 @@ class Chat:
         known = store.load(name).settings if name is not None and name in store.names() else None
         try:
             spec, parameters, prompt = _settings(options, known)
-            target = build(spec, parameters, prompt)
+            target = build(spec, parameters, prompt, options.tools)
         except AgentLabError as error:
             if known is not None and not options.model:
                 told = f"{error.hint}, " if error.hint else ""
@@ -107,10 +111,10 @@ class Chat:
             raise
         if known is not None and name is not None:
             session = Session.load(name, target, options.memory, store, options.system)
-            chat = cls(store, session, spec, parameters, prompt)
+            chat = cls(store, session, spec, parameters, prompt, tools=options.tools)
         else:
             session = Session(target, options.memory, store=store, system=options.system)
-            chat = cls(store, session, spec, parameters, prompt, pending=name)
+            chat = cls(store, session, spec, parameters, prompt, name, options.tools)
         for path in options.attach:
             chat.attach(path)
         return chat
@@ -166,6 +170,19 @@ class Chat:
         """
         self._rebuild(self.spec, self.parameters, prompt)
 
+    def set_tools(self, names: tuple[str, ...]) -> None:
+        """Let the model use these tools from now on; none: no tools.
+
+        Raises:
+            ConfigError: there is no tool of a name.
+        """
+        before, self.tools = self.tools, names
+        try:
+            self._rebuild(self.spec, self.parameters, self.prompt)
+        except AgentLabError:
+            self.tools = before
+            raise
+
     def set_memory(self, spec: str) -> None:
         """Show the model another view of the conversation from now on.
 
@@ -182,14 +199,16 @@ class Chat:
         from agentlab.memory import parse_memory
         from agentlab.session.target import Target
 
-        target = build(spec, parameters, prompt)
+        target = build(spec, parameters, prompt, self.tools)
         old = self.session.memory
         memory = parse_memory(old.spec, Target(target).model)
         memory.restore(old.state())
         self.session.target = target
         self.session.memory = memory
         self.spec, self.parameters, self.prompt = spec, parameters, prompt
+        on_end = self.loading.on_end
         self.loading = Loading(self.model)
+        self.loading.on_end = on_end
         self.loading.start()
 
     # Keeping
@@ -248,8 +267,8 @@ def short(spec: str) -> str:
     return f"{kind}:{Path(name).name}" if kind in ("gguf", "scripted") else spec
 
 
-def build(spec: str, parameters: dict[str, Any], prompt: str) -> Any:
-    """The prompt and model that a session talks to.
+def build(spec: str, parameters: dict[str, Any], prompt: str, tools: tuple[str, ...] = ()) -> Any:
+    """The prompt and model that a session talks to; with ``tools`` an agent, by its own prompt.
 
     Raises:
         ConfigError: one of the names or values is wrong, or the prompt takes no conversation.
@@ -258,6 +277,12 @@ def build(spec: str, parameters: dict[str, Any], prompt: str) -> Any:
     from agentlab.prompts import load_prompt
 
     model = load_model(spec, **parameters)
+    if tools:
+        from agentlab.agents import create_agent
+        from agentlab.cli.repl.approving import approver
+
+        own = prompt if prompt not in (PROMPT, NO_PROMPT) else None
+        return create_agent(model, tools, prompt=own, approve=approver())
     if prompt == NO_PROMPT:
         return model
     loaded = load_prompt(prompt)

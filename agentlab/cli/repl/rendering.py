@@ -37,18 +37,21 @@ class TurnWriter:
         self._markdown = MarkdownStream(console) if markdown and console.out_is_terminal else None
         self._started = time.monotonic()
         self._written = False
+        self._thought: list[str] = []
         self.usage: Usage | None = None
         self.first: float | None = None
 
     def hear(self, event: Event) -> None:
         """Show ``event``, if there is something to show."""
+        if not isinstance(event, Thought):
+            self._think()
         match event:
             case Token(text=text):
                 self._text(text)
             case Answer(value=value) if not self._written:
                 self._text(value if isinstance(value, str) else getattr(value, "text", ""))
             case Thought(text=text):
-                self._aside(text)
+                self._thought.append(text)  # it comes in pieces
             case ToolCall(name=name, args=args):
                 self._aside(f"→ {name}({_arguments(args)})")
             case ToolResult(name=name, content=content, error=failed):
@@ -63,9 +66,15 @@ class TurnWriter:
 
     def close(self) -> None:
         """End the last line, after an error or at the end."""
+        self._think()
         if self._markdown is not None:
             self._markdown.finish()
         self._console.end_line()
+
+    def _think(self) -> None:
+        thought, self._thought = "".join(self._thought).strip(), []
+        if thought:
+            self._aside(thought)
 
     def _text(self, text: str) -> None:
         if not text:

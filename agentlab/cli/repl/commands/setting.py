@@ -85,26 +85,17 @@ def _set(repl: Repl, argument: str) -> None:
 
 
 def _tools(repl: Repl, argument: str) -> None:
+    chat = repl.chat
     if argument:
-        check_tools(argument.replace(",", " ").split())
+        names = argument.replace(",", " ").split()
+        chat.set_tools(() if names == ["none"] else tuple(names))
+        repl.console.note(f"the tools are {', '.join(chat.tools) or 'none'}")
+        return
     from agentlab.tools import list_tools
 
     for info in list_tools():
         told = f"WRONG: {info.problem}" if info.problem else info.description.partition("\n")[0]
-        repl.console.line(f"{info.name}  {told}")
-    repl.console.note(NO_AGENT, style="dim")
-
-
-NO_AGENT = "a chat cannot use tools yet: that needs the agent, which is not in this version"
-
-
-def check_tools(_names: list[str]) -> None:
-    """Refuse tools.
-
-    Raises:
-        ConfigError: always, until there are agents.
-    """
-    raise ConfigError(NO_AGENT, hint="run one by hand: agentlab tools run NAME")
+        repl.console.line(f"{'*' if info.name in chat.tools else ' '} {info.name}  {told}")
 
 
 def _value(text: str) -> Any:
@@ -131,5 +122,6 @@ COMMANDS = (
             choices.prompts, more="none is the bare model, without a prompt."),
     Command("set", "[NAME [VALUE|default]]", "Show or set temperature, max_tokens, seed, …", _set,
             choices.parameters),
-    Command("tools", "[NAME …]", "List the tools.", _tools, choices.tools, more=NO_AGENT),
+    Command("tools", "[NAME …|none]", "List the tools, or let the model use some.", _tools,
+            choices.tools),
 )  # fmt: skip
