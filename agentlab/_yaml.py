@@ -42,11 +42,21 @@ class Located(dict[str, Any]):
 
     __slots__ = ("at", "keys_at", "values_at")
 
-    def __init__(self, at: Mark) -> None:
+    def __init__(self, at: Mark | None = None) -> None:
         super().__init__()
-        self.at = at
+        self.at = at or Mark(1, 1)
         self.keys_at: dict[str, Mark] = {}
         self.values_at: dict[str, Mark] = {}
+
+    @property
+    def line(self) -> int:
+        """The line it begins in."""
+        return self.at.line
+
+    @property
+    def lines(self) -> dict[str, int]:
+        """The lines of its keys."""
+        return {key: mark.line for key, mark in self.keys_at.items()}
 
 
 class LocatedList(list[Any]):
@@ -67,6 +77,8 @@ def read_yaml(
     error: type[ConfigError] = ConfigError,
     first_line: int = 1,
     texts: Collection[str] = (),
+    no_texts_below: str = "",
+    aliases: bool = True,
 ) -> Any:
     """The value of ``text``: mappings as :class:`Located`, lists as :class:`LocatedList`.
 
@@ -74,12 +86,14 @@ def read_yaml(
         name: the file, for messages.
         error: what is raised.
         first_line: the number of the text's first line in its file.
-        texts: keys whose plain values are text whatever they look like.
+        texts: keys whose plain values are text whatever they look like; not so below the key
+            ``no_texts_below``.
+        aliases: whether ``*name`` may stand for a value named ``&name``.
 
     Raises:
         ConfigError: (``error``) ``name:line:column`` and what is wrong.
     """
-    reader = _Reader(name, error, first_line, texts)
+    reader = _Reader(name, error, first_line, texts, no_texts_below, aliases)
     if len(text) > MAX_CHARACTERS:
         raise reader.wrong(Mark(1, 1), f"longer than {MAX_CHARACTERS} characters")
     return reader.read(text)
@@ -108,12 +122,20 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
 class _Reader:
     def __init__(
-        self, name: str, error: type[ConfigError], first_line: int, texts: Collection[str]
+        self,
+        name: str,
+        error: type[ConfigError],
+        first_line: int,
+        texts: Collection[str],
+        no_texts_below: str,
+        aliases: bool,
     ) -> None:
         self._name = name
         self._error = error
         self._first = first_line - 1
         self._texts = texts
+        self._no_texts_below = no_texts_below
+        self._aliases = aliases
         self._anchors: dict[str, tuple[Any, int] | None] = {}
         self._count = 0
         self._events: Iterator[Any]
@@ -160,6 +182,8 @@ class _Reader:
             self._anchors[event.anchor] = None
         before = self._count
         tag = self._tag(event, mark)
+        if tag and (tag in ("map", "seq")) != (kind != "ScalarEvent"):
+            raise self.wrong(mark, f"the tag {event.tag!r} means nothing here")
         if kind == "ScalarEvent":
             value = self._scalar(event, tag, mark, literal)
         elif kind == "SequenceStartEvent":
@@ -195,10 +219,16 @@ class _Reader:
             value = next(self._events)
             entries.keys_at[key] = at
             entries.values_at[key] = self._mark(value)
+            texts, below = self._texts, key == self._no_texts_below
+            if below:
+                self._texts = ()
             entries[key] = self._value(value, depth + 1, literal=key in self._texts)
+            self._texts = texts
         return entries
 
     def _alias(self, name: str, mark: Mark) -> Any:
+        if not self._aliases:
+            raise self.wrong(mark, f"an alias (*{name}) may not stand here")
         known = self._anchors.get(name)
         if known is None:
             inside = name in self._anchors

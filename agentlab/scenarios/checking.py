@@ -8,17 +8,15 @@ from typing import Any
 
 from agentlab.boundary import handling
 from agentlab.offline import offline
-from agentlab.recording import Mode
-from agentlab.scenarios.cases import Case
 from agentlab.scenarios.expectations import CheckContext, Expectation, check, of_turn
 from agentlab.scenarios.models import Models
-from agentlab.scenarios.recordings import Judgements
+from agentlab.scenarios.recordings import Judgements, Take
 from agentlab.scenarios.results import Failure, Run
 
 Looked = tuple[list[Failure], Mapping[str, Any] | None]
 
 
-def looked_at(case: Case, run: Run, mode: Mode, *, once: bool) -> Looked:
+def looked_at(take: Take, run: Run, *, once: bool) -> Looked:
     """What is not met, the turns' own expectations first, and the mutation score if one is asked.
 
     ``once`` says that a call to a model which is not recorded may be made and recorded.
@@ -27,6 +25,7 @@ def looked_at(case: Case, run: Run, mode: Mode, *, once: bool) -> Looked:
         Diverged: an expectation asks a model what was not recorded.
         ScenarioError: something cannot be decided.
     """
+    case = take.case
     expectations: dict[int | None, Expectation] = {
         index: expectation
         for index, (_, expectation) in enumerate(case.turns)
@@ -42,7 +41,7 @@ def looked_at(case: Case, run: Run, mode: Mode, *, once: bool) -> Looked:
     )
     found: list[Failure] = []
     mutation: Mapping[str, Any] | None = None
-    with _asking(Judgements.of(case, mode, once=once)):
+    with _asking(Judgements.of(take, once=once)):
         for turn, expectation in expectations.items():
             part = run if turn is None else of_turn(run, turn)
             found += check(expectation, part, context)

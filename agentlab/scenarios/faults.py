@@ -13,7 +13,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iter
 from typing import Any
 
 from agentlab.boundary import Call, Handler, enclosing
-from agentlab.scenarios import damage
 from agentlab.scenarios.results import Failure
 from agentlab.scenarios.schema import Fault
 
@@ -114,6 +113,8 @@ class Faults(Handler):
         """What comes in the call's place, if it is not to be made."""
         if fault is None:
             return None
+        from agentlab.scenarios import damage
+
         if fault.delay is not None:
             unit = fault.delay.lstrip("0123456789.")
             with self._lock:
@@ -139,6 +140,8 @@ class Faults(Handler):
             self._last[place] = result
         if fault is None:
             return result
+        from agentlab.scenarios import damage
+
         return damage.changed(call, fault, result, stale)
 
     def _later(self, call: Call, value: Any) -> Any:

@@ -164,10 +164,10 @@ class Judgements:
     scrubber: Scrubber
 
     @classmethod
-    def of(cls, case: Case, mode: Mode, *, once: bool) -> Judgements:
-        """For a run in ``mode``; ``once`` says that what is not recorded may be recorded."""
-        path = case.cassette.with_suffix(".checks.jsonl")
-        scrubber = Scrubber(case.file.entry.redact)
+    def of(cls, take: Take, *, once: bool) -> Judgements:
+        """For the run of ``take``; ``once`` says that what is not recorded may be recorded."""
+        path = take.case.cassette.with_suffix(".checks.jsonl")
+        mode, scrubber = take.mode, take.scrubber
         if mode == "all":
             return cls(path, Tape(None, mode="all", scrubber=scrubber), scrubber)
         old = load(path) if path.exists() else Recording()

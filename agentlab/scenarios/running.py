@@ -192,7 +192,7 @@ def _result(
     if error is not None:
         return replace(result, status="error", **told(error))
     try:
-        failures, mutation = looked_at(case, made.run, made.take.mode, once=_once(case, options))
+        failures, mutation = looked_at(made.take, made.run, once=_once(case, options))
     except AgentLabError as wrong:
         return replace(result, status="error", **told(wrong))
     failures = [*made.faults.unused(), *failures]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -129,6 +128,7 @@ _groups: list[Group] = []  # of a process of the pool
 def _in_processes(
     groups: list[Group], options: Options, processes: int, source: tuple[Any, ...]
 ) -> Iterator[list[ScenarioResult]]:
+    import multiprocessing
     from concurrent.futures import ProcessPoolExecutor
 
     global _groups

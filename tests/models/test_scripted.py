@@ -252,17 +252,17 @@ def test_identity_is_the_scripts(tmp_path: Path) -> None:
         ("replies:\n- {say: a, when: {regex: '('}}", ":2: `regex` is not", ""),
         ("replies:\n- {say: a, when: {}}", ":2: `when` is a mapping", ""),
         ("replies:\n- {say: [a]}", ":2: `say` must be text, not a list", ""),
-        ("replies:\n- {say: a, say: b}", ":2: the key 'say' is there twice", ""),
+        ("replies:\n- {say: a, say: b}", ":2:12: the key 'say' is there twice", ""),
         ("replies: []", "`replies` is empty", ""),
         ("replies: hello", "`replies` must be a list", ""),
         ("", ":1: a script is a mapping", "replies"),
         ("- say: a", ":1: a script is a mapping", "replies"),
-        ("replies: &a [*a]", ":1: an alias inside", ""),
+        ("replies: &a [*a]", ":1:14: the alias *a is inside", ""),
         ("replies: [", "not YAML", ""),
         ("replies: " + "[" * 5000, "not YAML", ""),
-        ("replies: !!python/name:os.system [x]", ":1: the tag", ""),
-        ("replies: [{say: a, delay: !!float [x]}]", ":1: the tag", ""),
-        ("replies: [{say: a, delay: !!binary x}]", ":1: 'x' cannot be read", ""),
+        ("replies: !!python/name:os.system [x]", "the tag", ""),
+        ("replies: [{say: a, delay: !!float [x]}]", "the tag", ""),
+        ("replies: [{say: a, delay: !!binary x}]", "the tag", ""),
         ("\x00", "not YAML", ""),
     ],
 )
@@ -292,7 +292,8 @@ def test_aliases_do_not_multiply(tmp_path: Path) -> None:
     ]
     args = "{" + ", ".join(levels) + "}"
     text = "replies: [{tool_calls: [{name: a, args: " + args + "}]}]"
-    create(written(tmp_path, text))
+    with pytest.raises(errors.ConfigError, match="values, aliases included"):
+        create(written(tmp_path, text))
 
 
 def test_wrong_replies_in_python() -> None:
