@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from agentlab.rag.answer import Rag, create_rag
 from agentlab.rag.building import Report
 from agentlab.rag.index import Index
 from agentlab.rag.load import Loaded, Skipped, load_files
@@ -11,10 +12,12 @@ from agentlab.rag.splitter import Splitter
 __all__ = [
     "Index",
     "Loaded",
+    "Rag",
     "Report",
     "Skipped",
     "Splitter",
     "create_fusion",
+    "create_rag",
     "create_reranked",
     "load_files",
 ]

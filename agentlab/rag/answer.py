@@ -44,8 +44,9 @@ def create_rag(
     A local model writes under a grammar of the numbers of the documents that were found; a hosted
     one under a schema with these numbers; Cohere's models give their own citations. So none can
     cite what was not retrieved. Then each sentence is looked for in the documents it cites, word by
-    word (:mod:`agentlab.rag.quoting`); what is not there is marked ``[unsupported]``. Where no
-    sentence is, or nothing was found, the answer is ``not_found``.
+    word (:mod:`agentlab.rag.quoting`); what is not there is marked ``[unsupported]``, unless it is
+    in another document: then that one is cited. Where no sentence is supported, or nothing was
+    found, the answer is ``not_found``.
 
     Args:
         model: a chat model, also with parameters bound to it, or its spec.
@@ -82,8 +83,8 @@ class Rag(Runnable[Any, Any]):
     - ``answer``: the text, with marks such as ``[1]`` or ``[unsupported]`` in its sentences;
     - ``citations``: each with ``number``, ``id``, ``title`` and ``file`` of its document, ``span``
       (where in the file its ``quote`` is, in characters, half open) and ``sentence``, an index in
-    - ``sentences``: each with ``text``, ``supported``, ``support`` (a share of its words) and
-      ``sources``, the numbers it cites;
+    - ``sentences``: each with ``text``, ``supported``, ``support`` (a share of its words),
+      ``sources`` (the numbers it cites) and ``corrected``: the model had cited others;
     - ``supported``: the share of the sentences that are; 0 where the documents do not say;
     - ``documents``: those the model was shown, in order, each with ``number``, ``id``, ``text`` and
       its metadata; ``contexts``: their texts; ``dropped``: ids of those that did not fit;
@@ -153,21 +154,21 @@ class Rag(Runnable[Any, Any]):
         inner = patch_config(config, callbacks=manager.get_child(), run_name="")
         answering = Answering(self._asker, question, history, *self._checks)
         try:
-            with cancellation.child() as (scope, context):
-                run = Run({}, scope, context)
-                found = context.run(self.retriever.invoke, question, _named(inner, "retrieve"))
-                yield answering.retrieved(found)
-                while answering.asks:
-                    call = _named(inner, "answer")
-                    try:
-                        with closing(driven(answering.chunks(call), run)) as chunks:
+            yield answering.retrieved(self.retriever.invoke(question, _named(inner, "retrieve")))
+            while answering.asks:
+                try:
+                    # An error cancels the scope, so each attempt has its own.
+                    with cancellation.child() as (scope, context):
+                        run = Run({}, scope, context)
+                        asked = answering.chunks(_named(inner, "answer"))
+                        with closing(driven(asked, run)) as chunks:
                             for chunk in chunks:
                                 yield from answering.take(chunk)
-                    except ContextOverflow as error:
-                        answering.drop(error)
-                        continue
+                except ContextOverflow as error:
+                    answering.drop(error)
+                else:
                     answering.asks = False
-                yield from answering.end()
+            yield from answering.end()
         except BaseException as error:
             manager.on_chain_error(_traced(error))
             raise
@@ -190,23 +191,23 @@ class Rag(Runnable[Any, Any]):
         inner = patch_config(config, callbacks=manager.get_child(), run_name="")
         answering = Answering(self._asker, question, history, *self._checks)
         try:
-            with cancellation.child() as (scope, context):
-                run = Run({}, scope, context)
-                found = await self.retriever.ainvoke(question, _named(inner, "retrieve"))
-                yield answering.retrieved(found)
-                while answering.asks:
-                    call = _named(inner, "answer")
-                    try:
-                        async with aclosing(adriven(answering.achunks(call), run)) as chunks:
+            found = await self.retriever.ainvoke(question, _named(inner, "retrieve"))
+            yield answering.retrieved(found)
+            while answering.asks:
+                try:
+                    with cancellation.child() as (scope, context):
+                        run = Run({}, scope, context)
+                        asked = answering.achunks(_named(inner, "answer"))
+                        async with aclosing(adriven(asked, run)) as chunks:
                             async for chunk in chunks:
                                 for event in answering.take(chunk):
                                     yield event
-                    except ContextOverflow as error:
-                        answering.drop(error)
-                        continue
+                except ContextOverflow as error:
+                    answering.drop(error)
+                else:
                     answering.asks = False
-                for event in answering.end():
-                    yield event
+            for event in answering.end():
+                yield event
         except BaseException as error:
             await manager.on_chain_error(_traced(error))
             raise

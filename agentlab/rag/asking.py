@@ -48,14 +48,20 @@ class Asker:
         self, messages: list[BaseMessage], sources: Sequence[Source], config: RunnableConfig
     ) -> Iterator[Any]:
         """The answer's pieces: chunks of a message, or in the form ``json`` one whole value."""
-        yield from self._runnable(sources).stream(messages, config)
+        if self.form == "json":
+            yield self._runnable(sources).invoke(messages, config)
+        else:
+            yield from self._runnable(sources).stream(messages, config)
 
     async def astream(
         self, messages: list[BaseMessage], sources: Sequence[Source], config: RunnableConfig
     ) -> AsyncIterator[Any]:
         """:meth:`stream`, asynchronously."""
-        async for chunk in self._runnable(sources).astream(messages, config):
-            yield chunk
+        if self.form == "json":
+            yield await self._runnable(sources).ainvoke(messages, config)
+        else:
+            async for chunk in self._runnable(sources).astream(messages, config):
+                yield chunk
 
     def _runnable(self, sources: Sequence[Source]) -> Runnable[Any, Any]:
         if self.form != "json":

@@ -13,6 +13,7 @@ NOT_FOUND = "The documents do not say."
 UNSUPPORTED = "[unsupported]"
 MIN_SUPPORT = 0.6
 _MIN_SHARE = 0.25  # of a sentence's words: a source with fewer is no source of it
+_CORRECTED = 0.8  # of them: a source with as many takes the place of one that was cited wrongly
 _ENDS = ".!?…。！？"
 
 
@@ -28,7 +29,9 @@ class Checker:
     """Checks claims against ``sources`` one after the other; gives the text that may be shown.
 
     A claim is supported when ``min_support`` of its words, and all its numbers, are in the sources
-    it cites. Claims that are not wait until one is: an answer without any is no answer.
+    it cites. Where it is not, but another source holds nearly all of it, the model took the wrong
+    number (small ones often do) and that source is cited. Claims that are not supported wait until
+    one is: an answer without any is no answer.
     """
 
     def __init__(
@@ -81,6 +84,9 @@ class Checker:
         cited = [self._sources[n] for n in dict.fromkeys(numbers) if n in self._sources]
         kept = [source for source in cited if share(text, source.whole) >= _MIN_SHARE]
         together = support(text, [source.whole for source in kept])
+        other = self._better(text) if cited and together < self._min_support else None
+        if other is not None:
+            kept, together = [other], support(text, [other.whole])
         quotes = [self._citation(text, source) for source in kept]
         passed = together >= self._min_support and any(quotes)
         if passed:
@@ -92,9 +98,16 @@ class Checker:
                 "supported": passed,
                 "support": round(together, 3),
                 "sources": sources,
+                "corrected": passed and other is not None,
             }
         )
         return passed, "".join(f"[{n}]" for n in sources) if passed else UNSUPPORTED
+
+    def _better(self, text: str) -> Source | None:
+        """The source that holds most of ``text``, if that is nearly all."""
+        found = [(support(text, [s.whole]), -s.number, s) for s in self._sources.values()]
+        held, _, best = max(found, key=lambda one: one[:2])
+        return best if held >= max(_CORRECTED, self._min_support) else None
 
     def _citation(self, text: str, source: Source) -> dict[str, Any] | None:
         span = best_span(text, source.text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 
 import pytest
@@ -21,7 +22,7 @@ def read(text: str, *cuts: int, cut: bool = False) -> list[Claim]:
     reader = LinesReader()
     places = [0, *sorted(min(place, len(text)) for place in cuts), len(text)]
     claims = []
-    for start, end in zip(places, places[1:], strict=False):
+    for start, end in itertools.pairwise(places):
         claims += reader.take(text[start:end])
     return [*claims, *reader.end(cut=cut)]
 

@@ -16,8 +16,10 @@ TEXT = (
 )
 _PIECES = st.lists(
     st.sampled_from(
-        ["the pump", "runs", "at night", ". ", "! ", "\n\n", " ", "1,200", "37.5", "Émile", "水泵"]
-        + ["x" * 400, "Dr. ", "“Yes.” ", "\u200b", "e\u0301", "İ", "ﬁ", "\U0001d7d9"]
+        [
+            *("the pump", "runs", "at night", ". ", "! ", "\n\n", " ", "1,200", "37.5", "Émile"),
+            *("水泵", "x" * 400, "Dr. ", "“Yes.” ", "\u200b", "e\u0301", "İ", "ﬁ", "\U0001d7d9"),
+        ]
     )
 ).map("".join)
 

@@ -1,0 +1,111 @@
+"""``agentlab rag``: an answer from an index, with its sources."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from agentlab.cli.app import new_app
+
+if TYPE_CHECKING:
+    from agentlab.cli.console import Console
+    from agentlab.events import Event
+
+app = new_app()
+
+
+@app.command()
+def rag(
+    folder: Annotated[str, typer.Argument(metavar="DIR", help="The folder of the index.")],
+    question: Annotated[
+        str, typer.Argument(metavar="QUESTION", help="The question; - reads stdin.")
+    ],
+    model: Annotated[
+        str | None,
+        typer.Option("--model", "-m", metavar="SPEC", help="smollm2, gguf:PATH, openai:NAME, …"),
+    ] = None,
+    params: Annotated[
+        list[str] | None,
+        typer.Option("--param", metavar="NAME=VALUE", help="A parameter of the model."),
+    ] = None,
+    mode: Annotated[
+        str, typer.Option(help="dense (by meaning), keyword (BM25) or hybrid (both).")
+    ] = "hybrid",
+    k: Annotated[int, typer.Option("--k", "-k", help="How many chunks to answer from.")] = 4,
+    rerank: Annotated[
+        bool, typer.Option("--rerank", help="Read the best 10 again, together with the question.")
+    ] = False,
+    threshold: Annotated[
+        float | None, typer.Option(help="Leave out what is less fit, all of it if need be.")
+    ] = None,
+    prompt: Annotated[
+        str, typer.Option("--prompt", metavar="NAME", help="A prompt for answers from documents.")
+    ] = "rag/answer",
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Write every event as a line of JSON.")
+    ] = False,
+) -> None:
+    """Answer QUESTION from the index in DIR, and say where each sentence is from.
+
+    agentlab rag my-index "how do I record a run?" -m gguf:model.gguf
+    """
+    from agentlab.cli.console import Console
+    from agentlab.cli.interrupts import interruptible
+    from agentlab.cli.jsonlines import write_event
+    from agentlab.cli.values import read_params
+    from agentlab.models import load_model
+    from agentlab.rag import Index, create_rag
+
+    console = Console()
+    text = _question(question)
+    retriever = Index.open(folder).as_retriever(
+        k=k, mode=mode, rerank="minilm" if rerank else None, threshold=threshold
+    )
+    runnable = create_rag(load_model(model, **read_params(params or [])), retriever, prompt)
+    with interruptible():
+        try:
+            for event in runnable.stream(text):
+                if as_json:
+                    write_event(console, event)
+                else:
+                    _show(console, event)
+        finally:
+            console.end_line()
+
+
+def _question(given: str) -> str:
+    import sys
+
+    from agentlab.errors import ConfigError
+
+    text = sys.stdin.read() if given == "-" else given
+    if not text.strip():
+        raise ConfigError("the question is empty", hint="say what you want to know")
+    return text.strip()
+
+
+def _show(console: Console, event: Event) -> None:
+    from agentlab.events import Answer, Token, Warned
+
+    match event:
+        case Token(text):
+            console.answer(text)
+        case Warned(message):
+            console.end_line()
+            console.note(f"note: {message}")
+        case Answer(value):
+            console.end_line()
+            _cite(console, value)
+
+
+def _cite(console: Console, value: Mapping[str, Any]) -> None:
+    """The documents that are cited, each once, with what of them is quoted."""
+    numbers = dict.fromkeys(citation["number"] for citation in value["citations"])
+    for number in sorted(numbers):
+        cited = [c for c in value["citations"] if c["number"] == number]
+        title = f"  {cited[0]['title']}" if cited[0]["title"] else ""
+        console.line(f"\n[{number}] {cited[0]['file'] or cited[0]['id']}{title}")
+        for start, end, quote in dict.fromkeys((*c["span"], c["quote"]) for c in cited):
+            console.line(f"    {start}-{end}: “{' '.join(quote.split())}”")
