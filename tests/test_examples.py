@@ -11,6 +11,7 @@ EXAMPLES = Path(__file__).parents[1] / "examples"
 
 # What each writes, whatever the model says.
 SHOWN = {
+    "agent": [" calls, cut short: "],
     "chat": ["8 messages in the history"],
     "product": [],
     "story": ["[title] ", "[character] ", "[story] ", " tokens by 3 calls"],

@@ -15,7 +15,7 @@ from langchain_core.messages import (
 )
 
 from agentlab.errors import RunError
-from agentlab.events import Answer, Event, Token, ToolCall, ToolResult
+from agentlab.events import Answer, Event, Token, ToolCall, ToolResult, Usage
 
 # Under which key a chain or an agent that returns a mapping has its answer.
 ANSWER_KEYS = ("answer", "output", "text", "messages")
@@ -118,6 +118,8 @@ class Collector:
                 self._steps.append(ToolMessage(content, tool_call_id=id, name=name, status=status))
             case Answer(value):
                 self._result(value)
+                return
+            case Usage():  # the session tells it, from the messages
                 return
         yield event
 

@@ -284,14 +284,16 @@ def test_export(talk: Any, tmp_path: Path) -> None:
     assert done.stdout == "> a\none\n\n"
 
 
-def test_tools_are_listed_and_need_the_agent(talk: Any) -> None:
-    chat = talk("one")
-    told = chat("/tools")
-    assert "calculator  " in told
-    assert told.endswith(
-        "a chat cannot use tools yet: that needs the agent, which is not in this version\n"
-    )
-    assert chat("/tools calculator").startswith("error: a chat cannot use tools yet")
+def test_tools_are_listed_and_used(talk: Any) -> None:
+    chat = talk({"tool_calls": [{"name": "now", "args": {}}]}, "It is late.", "bye")
+    assert "  calculator  " in chat("/tools")
+    assert chat("/tools now, calculator") == "the tools are now, calculator\n"
+    assert "* now  " in chat("/tools")
+    assert chat("What time is it?").endswith("It is late.\n")
+    assert "no tool is named 'clock'" in chat("/tools clock")
+    assert "* now  " in chat("/tools"), "the old ones stay"
+    assert chat("/tools none") == "the tools are none\n"
+    assert chat("Bye") == "bye\n"
 
 
 def test_copy(talk: Any, tmp_path: Path, monkeypatch: Any) -> None:
