@@ -9,18 +9,22 @@ from typing import TypeAlias
 from agentlab.chains.happenings import Happening
 from agentlab.chains.usage import UsageCounter
 from agentlab.errors import AgentLabError, TurnCancelled
-from agentlab.events import Answer, Event, Failed, StepFinished, Token
+from agentlab.events import Answer, Event, Failed, Retrieved, StepFinished, Token
 
 Happenings: TypeAlias = Generator[Happening, None, None]
 AsyncHappenings: TypeAlias = AsyncGenerator[Happening, None]
 
 
 def watched(happenings: Happenings, usage: UsageCounter) -> Generator[Event, None, None]:
-    """The events of ``happenings``; ``Usage`` before the ``Answer``, ``Failed`` after an error."""
+    """The events of ``happenings``; ``Usage`` before the ``Answer``, ``Failed`` after an error.
+
+    What a retriever found is told at the next happening.
+    """
     said = _Said()
     try:
         with closing(happenings):
             for event, _ in happenings:
+                yield from _untold(usage, event)
                 if isinstance(event, Answer):
                     yield usage.usage
                 if event is not None:
@@ -39,6 +43,8 @@ async def awatched(happenings: AsyncHappenings, usage: UsageCounter) -> AsyncGen
     try:
         async with aclosing(happenings):
             async for event, _ in happenings:
+                for found in _untold(usage, event):
+                    yield found
                 if isinstance(event, Answer):
                     yield usage.usage
                 if event is not None:
@@ -49,6 +55,12 @@ async def awatched(happenings: AsyncHappenings, usage: UsageCounter) -> AsyncGen
             yield usage.usage
         yield failure(error, said.text)
         raise
+
+
+def _untold(usage: UsageCounter, event: Event | None) -> list[Retrieved]:
+    """What was found, but for what ``event`` tells of itself."""
+    told = event.query if isinstance(event, Retrieved) else None
+    return [found for found in usage.take_retrieved() if found.query != told]
 
 
 def failure(error: BaseException, partial: str = "") -> Failed:
