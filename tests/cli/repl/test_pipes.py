@@ -93,7 +93,7 @@ def test_a_session_goes_on(agentlab: Any, spec: str) -> None:
         (["hi", "--continue", "--session", "x"], "--session and --continue name two sessions"),
         (["hi", "--session", " "], "' ' cannot be a session's name"),
         (["hi", "--prompt", "story/title"], "is not for a conversation"),
-        (["hi", "--tools", "calculator"], "a chat cannot use tools yet"),
+        (["hi", "--tools", "nosuch"], "no tool is named 'nosuch'"),
         (["hi", "--param", "heat=3"], "has no parameter 'heat'"),
     ],
 )
