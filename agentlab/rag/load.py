@@ -13,6 +13,7 @@ from langchain_core.documents import Document
 from agentlab import cancellation
 from agentlab.errors import ConfigError
 from agentlab.rag.readers import READERS, Unreadable, read_bytes, read_documents
+from agentlab.rag.store import CURRENT, LOCK
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,7 @@ def load_files(
     """Read files, folders (all that is in them) and patterns such as ``docs/**/*.md``.
 
     Of a folder or pattern, files whose kind is not known are skipped with a reason, and hidden ones
-    are left out. A document's ``source`` is its path as it was named here.
+    and indexes are left out. A document's ``source`` is its path as it was named here.
 
     Args:
         known: the sha256 of files that need not be read again, by source.
@@ -99,9 +100,12 @@ def _expanded(path: Path) -> Iterator[Path]:
 
 
 def _visible(folder: Path, paths: Iterable[Path]) -> list[Path]:
+    """The files among ``paths`` that are neither hidden nor part of an index."""
+    files = [path for path in paths if path.is_file()]
+    indexes = {p.parent for p in files if p.name == CURRENT and (p.parent / LOCK).is_file()}
     return sorted(
         path
-        for path in paths
-        if path.is_file()
-        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+        for path in files
+        if not any(part.startswith(".") for part in path.relative_to(folder).parts)
+        and not (indexes and indexes & set(path.parents))
     )

@@ -29,10 +29,10 @@ from typing import Any, BinaryIO
 from agentlab.errors import ConfigError, CorruptStore, NewerFormat, StoreError
 
 FORMAT = 1
-_CURRENT = "current.json"
+CURRENT = "current.json"
 _MANIFEST = "manifest.json"
-_LOCK = "lock"
-_OURS = ("build-", ".new-", _CURRENT, _LOCK)
+LOCK = "lock"
+_OURS = ("build-", ".new-", CURRENT, LOCK)
 _RACES = 20  # a reader that is overtaken by writers looks again
 
 
@@ -88,7 +88,7 @@ class Store:
                 return build
             if self._current() == named:
                 break
-        raise _damaged(self.path / _CURRENT, "the build that it names is missing")
+        raise _damaged(self.path / CURRENT, "the build that it names is missing")
 
     def check_may_write(self) -> None:
         """Refuse a folder of something else.
@@ -98,7 +98,7 @@ class Store:
         """
         if self.path.exists() and not self.path.is_dir():
             raise ConfigError(f"{str(self.path)!r} is a file, not the folder of an index")
-        if not self.path.is_dir() or (self.path / _CURRENT).exists():
+        if not self.path.is_dir() or (self.path / CURRENT).exists():
             return
         other = next((p.name for p in self.path.iterdir() if not p.name.startswith(_OURS)), None)
         if other is not None:
@@ -117,7 +117,7 @@ class Store:
         folder: Path | None = None
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            with (self.path / _LOCK).open("a") as lock:
+            with (self.path / LOCK).open("a") as lock:
                 fcntl.flock(lock, fcntl.LOCK_EX)
                 self._remove_leftovers()
                 folder = Path(tempfile.mkdtemp(prefix=".new-", dir=self.path))
@@ -146,16 +146,16 @@ class Store:
         final = self.path / f"build-{number:06d}-{secrets.token_hex(4)}"
         folder.rename(final)
         _force_folder(self.path)
-        new = self.path / f".new-{_CURRENT}"
+        new = self.path / f".new-{CURRENT}"
         current = {"build": final.name, "manifest": hashlib.sha256(text).hexdigest()}
         with new.open("wb") as file:
             _force(file, json.dumps(current).encode())
-        new.replace(self.path / _CURRENT)
+        new.replace(self.path / CURRENT)
         _force_folder(self.path)
         self._remove_leftovers()
 
     def _current(self) -> tuple[str, str] | None:
-        path = self.path / _CURRENT
+        path = self.path / CURRENT
         try:
             found = json.loads(path.read_bytes())
             name, sha256 = str(found["build"]), str(found["manifest"])

@@ -97,6 +97,13 @@ def test_files_are_added_and_deleted(folder: Path, words: WordEmbeddings, tmp_pa
     assert len(again) == 2
 
 
+def test_an_index_may_lie_among_its_files(folder: Path, words: WordEmbeddings) -> None:
+    for _ in range(2):
+        index = Index.from_files(folder, words, folder / "index")
+        assert index.report.skipped == []
+        assert len(sources(index)) == 4
+
+
 def test_texts_with_ids_are_replaced(words: WordEmbeddings) -> None:
     index = Index.from_texts(
         ["red", "green", "red"], words, [{"n": 1}, {"n": 2}, {"n": 1}], ids=["a", "b", "c"]
