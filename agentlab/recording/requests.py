@@ -23,7 +23,10 @@ _SAMPLER = (
     "top_logprobs", "reasoning", "reasoning_effort", "thinking", "verbosity", "model_kwargs",
     "extra_body",
 )  # fmt: skip
-_FORMAT = ("response_format", "grammar", "json_schema", "format", "guided_json", "guided_grammar")
+_FORMAT = (
+    "response_format", "grammar", "lark", "regex", "choices", "json_schema", "format",
+    "guided_json", "guided_grammar",
+)  # fmt: skip
 _TOOLS = ("tools", "functions")
 _NAMES = ("model_name", "model", "model_id", "deployment_name", "repo_id", "model_path")
 _NOT_INPUT = frozenset({
