@@ -14,6 +14,7 @@ SHOWN = {
     "agent": [" calls, cut short: "],
     "chat": ["8 messages in the history"],
     "product": [],
+    "rag": [],
     "search": ["3 files, 5 chunks, 5 embedded", "one more: 1 embedded", "('pump.md', 0, 64)"],
     "story": ["[title] ", "[character] ", "[story] ", " tokens by 3 calls"],
     "structured": ["Character(name='Ada Wren', age=41, keeps="],
