@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from agentlab.scenarios.cases import Case, cases_of
 from agentlab.scenarios.reading import find_files, read_file
@@ -106,7 +104,9 @@ def run_suite(
     total = sum(len(group) for group in groups)
     results: list[ScenarioResult] = []
     if min(processes, len(groups)) > 1:
-        made = _in_processes(groups, options or Options(), processes, (paths, choice))
+        from agentlab.scenarios.processes import in_processes
+
+        made = in_processes(groups, options or Options(), processes, (paths, choice))
     else:
         made = (run_group(group, options) for group in groups)
     for found in made:
@@ -120,52 +120,3 @@ def run_suite(
         cpu_seconds=time.process_time() - cpu + others,
         wall_seconds=time.perf_counter() - began,
     )
-
-
-_groups: list[Group] = []  # of a process of the pool
-
-
-def _in_processes(
-    groups: list[Group], options: Options, processes: int, source: tuple[Any, ...]
-) -> Iterator[list[ScenarioResult]]:
-    import multiprocessing
-    from concurrent.futures import ProcessPoolExecutor
-
-    global _groups
-    _groups = groups
-    # A copy of this process has all that was read and imported; one with threads cannot be copied.
-    method = "fork" if threading.active_count() == 1 else "spawn"
-    with ProcessPoolExecutor(
-        min(processes, len(groups)),
-        mp_context=multiprocessing.get_context(method),
-        initializer=_begin,
-        initargs=source,
-    ) as pool:
-        works = [pool.submit(_work, index, options) for index in range(len(groups))]
-        yield from (work.result() for work in works)
-
-
-def _begin(paths: Sequence[str | Path], choice: Choice | None) -> None:
-    """Runs first in each process; a spawned one reads the files again."""
-    global _groups
-    _groups = _groups or find_groups(paths, choice)
-
-
-def _work(index: int, options: Options) -> list[ScenarioResult]:
-    return [portable(result) for result in run_group(_groups[index], options)]
-
-
-def portable(result: ScenarioResult) -> ScenarioResult:
-    """``result`` with nothing in it that another process could not be given."""
-    run = result.run
-    if run is None:
-        return result
-    turns = [
-        turn if turn.error is None else replace(turn, error=RuntimeError(_said(turn.error)))
-        for turn in run.turns
-    ]
-    return replace(result, run=replace(run, turns=turns))
-
-
-def _said(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}"

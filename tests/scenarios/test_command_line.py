@@ -106,10 +106,11 @@ def test_progress_where_a_person_looks(project: Project) -> None:
     assert child.exitstatus == 3
 
 
-def test_ctrl_c_stops_and_keeps_the_recordings(project: Project) -> None:
+@pytest.mark.parametrize("processes", ["1", "2"])
+def test_ctrl_c_stops_and_keeps_the_recordings(project: Project, processes: str) -> None:
     project.edit("talk.yaml", "replies:\n", "replies:\n- {when: {last: wait}, say: w, delay: 60}\n")
     project.write(TEXT.replace("ticket: reset", "ticket: wait"))
-    command = [sys.executable, "-m", "agentlab", "test"]
+    command = [sys.executable, "-m", "agentlab", "test", "-j", processes]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 60
     while not project.cassette("good").exists() and time.monotonic() < deadline:
