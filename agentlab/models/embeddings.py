@@ -24,7 +24,7 @@ from agentlab.models._vector_cache import VectorCache
 BOX = BGE_SMALL.name
 # What the model was trained to see before a question (its model card). Passages have no prefix.
 QUERY_PREFIX = "Represent this sentence for searching relevant passages: "
-_BLOCK = 64  # texts embedded before they are put in the cache
+_BLOCK = 16  # texts embedded before they are put in the cache
 _KINDS = ("openai", "cohere")
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 import threading
+import weakref
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -35,18 +37,10 @@ class Index(LangChainStore):
     processes go on with the one they opened until :meth:`refresh`.
     """
 
-    def __init__(
-        self,
-        store: Store,
-        settings: Settings,
-        snapshot: Snapshot | None = None,
-        *,
-        owned: Any = None,
-    ) -> None:
+    def __init__(self, store: Store, settings: Settings, snapshot: Snapshot | None = None) -> None:
         self._store = store
         self._settings = settings
         self._snapshot = snapshot
-        self._owned = owned  # the temporary folder, which goes when this does
         self._lock = threading.RLock()
         self.report = Report()
 
@@ -160,8 +154,10 @@ class Index(LangChainStore):
     ) -> Index:
         wanted = Settings.create(load_embeddings(embeddings), settings)
         if path is None:
-            owned = tempfile.TemporaryDirectory(prefix="agentlab-index-")
-            return cls(Store(Path(owned.name)), wanted, owned=owned)
+            folder = Path(tempfile.mkdtemp(prefix="agentlab-index-"))
+            index = cls(Store(folder), wanted)
+            weakref.finalize(index, shutil.rmtree, folder, ignore_errors=True)
+            return index
         store = Store(Path(path).expanduser())
         store.check_may_write()
         build = None if replace else store.open()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+import weakref
 from typing import TYPE_CHECKING, Any
 
 from agentlab.errors import CorruptStore
@@ -35,6 +36,8 @@ class Snapshot:
             raise CorruptStore(
                 f"the index in {str(build.folder)!r} is not what its manifest says: {error}"
             ) from error
+        # Who searches may go on with it after the index has moved to the next.
+        self._closing = weakref.finalize(self, _close, self.records, build)
         self._words: keyword.Words | None = None
         self._lock = threading.Lock()
 
@@ -83,5 +86,9 @@ class Snapshot:
 
     def close(self) -> None:
         """Let go of the files."""
-        self.records.close()
-        self.build.held.close()
+        self._closing()
+
+
+def _close(opened: records.Records, build: Build) -> None:
+    opened.close()
+    build.held.close()
