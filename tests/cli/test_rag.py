@@ -1,0 +1,59 @@
+"""``agentlab rag``, as a user types it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agentlab.rag import Index
+
+Command = Callable[..., Any]
+TEXT = "Every employee has thirty days of leave a year. Sickness is not leave."
+
+
+@pytest.fixture
+def index(project: Path) -> Path:
+    (project / "leave.txt").write_text(TEXT)
+    Index.from_files([project / "leave.txt"], path=project / "index")
+    sentence = {"text": "Employees have thirty days of leave a year.", "sources": [1]}
+    reply = json.dumps({"sentences": [sentence]})
+    (project / "script.yaml").write_text(f"replies:\n- say: '{reply}'\n  repeat: true\n")
+    return project / "index"
+
+
+def test_an_answer_and_its_source(agentlab: Command, index: Path) -> None:
+    done = agentlab("rag", "index", "How long is leave?", "-m", "scripted:script.yaml")
+    assert done.returncode == 0, done.stderr
+    answer, _, source, quote = done.stdout.splitlines()
+    assert answer == "Employees have thirty days of leave a year [1]."
+    assert source.startswith("[1] ")
+    assert "leave.txt" in source
+    assert quote == "    0-47: “Every employee has thirty days of leave a year.”"
+
+
+def test_events(agentlab: Command, index: Path) -> None:
+    done = agentlab("rag", "index", "-", "-m", "scripted:script.yaml", "--json", stdin="Leave?")
+    events = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [e["event"] for e in events] == ["retrieved", "token", "usage", "answer"]
+    start, end = events[-1]["value"]["citations"][0]["span"]
+    assert TEXT[start:end] == events[-1]["value"]["citations"][0]["quote"]
+
+
+def test_nothing_fits(agentlab: Command, index: Path) -> None:
+    arguments = ("-m", "scripted:script.yaml", "--mode", "dense", "--threshold", "0.999")
+    done = agentlab("rag", "index", "How far is the Moon?", *arguments)
+    assert (done.returncode, done.stdout) == (0, "The documents do not say.\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [(("index", " "), "the question is empty"), (("none", "x"), "there is no index in")],
+)
+def test_mistakes(agentlab: Command, index: Path, arguments: tuple[str, ...], said: str) -> None:
+    done = agentlab("rag", *arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert said in done.stderr
