@@ -76,6 +76,7 @@ class HostedEmbeddings(Embeddings):
         self.kind = kind
         self.name = name
         self.dimensions = dimensions
+        self.batch = _MOST_TEXTS[kind]
         self._api = api
 
     @property
@@ -102,7 +103,7 @@ class HostedEmbeddings(Embeddings):
 
     async def _vectors(self, texts: Sequence[str], purpose: str) -> list[list[float]]:
         raise_if_offline(f"ask {self.kind}:{self.name} for vectors")
-        most, vectors = _MOST_TEXTS[self.kind], []
+        most, vectors = self.batch, []
         ask = self._openai if self.kind == "openai" else self._cohere
         for start in range(0, len(texts), most):
             part = list(texts[start : start + most])

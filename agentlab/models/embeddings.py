@@ -24,7 +24,6 @@ from agentlab.models._vector_cache import VectorCache
 BOX = BGE_SMALL.name
 # What the model was trained to see before a question (its model card). Passages have no prefix.
 QUERY_PREFIX = "Represent this sentence for searching relevant passages: "
-_BLOCK = 16  # texts embedded before they are put in the cache
 _KINDS = ("openai", "cohere")
 
 
@@ -85,6 +84,7 @@ class BoxEmbeddings(Embeddings):
 
     dimensions = 384
     max_tokens = _onnx.MAX_TOKENS - 2  # of the text: two are the model's own
+    batch = 16  # a second or two of work
 
     def __init__(self, n_threads: int | None = None) -> None:
         if n_threads is not None and (not isinstance(n_threads, int) or n_threads < 1):
@@ -128,6 +128,11 @@ class CachedEmbeddings(Embeddings):
         return dict(getattr(self.inner, "identity", {}))
 
     @property
+    def batch(self) -> int:
+        """How many texts to embed before what came of it is kept and told."""
+        return int(getattr(self.inner, "batch", 64))
+
+    @property
     def max_tokens(self) -> int | None:
         """How much of a text the model sees, None where it is not known."""
         return getattr(self.inner, "max_tokens", None)
@@ -141,8 +146,8 @@ class CachedEmbeddings(Embeddings):
         """One vector a text."""
         known = self._cache.get(texts)
         missing = list(dict.fromkeys(text for text in texts if text not in known))
-        for start in range(0, len(missing), _BLOCK):
-            block = missing[start : start + _BLOCK]
+        for start in range(0, len(missing), self.batch):
+            block = missing[start : start + self.batch]
             fresh = dict(zip(block, self.inner.embed_documents(block), strict=True))
             self._cache.put(fresh)
             known |= fresh

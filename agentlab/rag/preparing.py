@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 Progress = Callable[[int, int], None]
 """Told while texts are embedded: how many are done, and how many there are."""
 
-_BLOCK = 64
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -74,9 +73,10 @@ def prepare(
         rows = base.records.rows_of_keys(list(by_key))
         vectors = {key: base.vectors.array[row] for key, row in rows.items()}
     missing = [key for key in by_key if key not in vectors]
-    for start in range(0, len(missing), _BLOCK):
+    batch = int(getattr(embeddings, "batch", 64))
+    for start in range(0, len(missing), batch):
         cancellation.raise_if_cancelled()
-        block = missing[start : start + _BLOCK]
+        block = missing[start : start + batch]
         fresh = embeddings.embed_documents([by_key[key] for key in block])
         vectors |= zip(block, fresh, strict=True)
         if progress is not None:
