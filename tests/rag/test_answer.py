@@ -218,7 +218,7 @@ async def test_asynchronously() -> None:
 def test_composed() -> None:
     model = saying(*[[("Cats purr.", [1])]] * 4)
     rag = create_rag(model, both())
-    chain = RunnableLambda(lambda text: {"question": text}) | rag | (lambda r: r["answer"])
+    chain: Any = RunnableLambda(lambda text: {"question": text}) | rag | (lambda r: r["answer"])
     assert list(chain.stream("?")) == ["Cats purr [1]."]
     assert [r["answer"] for r in rag.batch(["a", "b"])] == ["Cats purr [1]."] * 2
 

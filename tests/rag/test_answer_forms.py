@@ -21,7 +21,7 @@ LINES = "[1][3] The pump runs at night. It hums.\n[2] Cats purr.\n"
 def read(text: str, *cuts: int, cut: bool = False) -> list[Claim]:
     reader = LinesReader()
     places = [0, *sorted(min(place, len(text)) for place in cuts), len(text)]
-    claims = []
+    claims: list[Claim] = []
     for start, end in itertools.pairwise(places):
         claims += reader.take(text[start:end])
     return [*claims, *reader.end(cut=cut)]
