@@ -65,8 +65,13 @@ def _language(name: str) -> tuple[Any, frozenset[str]]:
     import Stemmer
     from bm25s import stopwords
 
-    common = getattr(stopwords, f"STOPWORDS_{'EN' if name == 'english' else name.upper()}", ())
-    return _Stemmer(Stemmer.Stemmer(name)), frozenset(_APOSTROPHE.sub("", w) for w in common)
+    # Of English the long list: questions are full of words like "what" and "which".
+    listed = f"STOPWORDS_{'EN_PLUS' if name == 'english' else name.upper()}"
+    common = {_APOSTROPHE.sub("", word) for word in getattr(stopwords, listed, ())}
+    if name == "english":
+        # Rests of contractions, which are not parted here: D is a vitamin.
+        common = {word for word in common if len(word) > 1 or word in ("a", "i")}
+    return _Stemmer(Stemmer.Stemmer(name)), frozenset(common)
 
 
 class _Stemmer:

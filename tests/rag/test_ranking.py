@@ -18,12 +18,13 @@ TEXTS = ["The cat sat on the mat.", "Dogs chase cats; cats run!", "A pump runs."
 
 
 def test_words_are_compared_without_case_accents_and_endings() -> None:
-    assert words("The CAFÉ’s owners don't run naïvely!") == ["cafe", "owner", "dont", "run", "naiv"]
+    assert words("The CAFÉ’s owners don't run naïvely!") == ["cafe", "owner", "run", "naiv"]
     assert words("cafe owner") == words("Cafe\u0301 OWNERS")
     assert words("straße ﬁne ½") == ["strass", "fine", "1", "2"]
     assert words("自然言語") == ["自然", "然言", "言語"]
     assert words("한국어") == ["한국", "국어"]
     assert words("Die Häuser", "german") == ["haus"]
+    assert words("What is vitamin D?") == ["vitamin", "d"]
     assert words("the runs", "none") == ["the", "runs"]
     with pytest.raises(ConfigError, match="klingon"):
         words("x", "klingon")
