@@ -68,6 +68,7 @@ class Chat:
         session: Session,
         spec: str,
         parameters: dict[str, Any],
+        loaded: BaseChatModel,
         prompt: str,
         pending: str | None = None,
         tools: tuple[str, ...] = (),
@@ -76,6 +77,7 @@ class Chat:
         self.session = session
         self.spec = spec
         self.parameters = parameters
+        self._loaded = loaded
         self.prompt = prompt
         self.tools = tools
         self.attached: list[str] = []
@@ -89,6 +91,7 @@ class Chat:
         Raises:
             AgentLabError: a name, file or value is wrong, or the store is damaged.
         """
+        from agentlab.models import load_model
         from agentlab.session import Session, Store
         from agentlab.session.store import check_name
 
@@ -103,7 +106,8 @@ class Chat:
         known = store.load(name).settings if name is not None and name in store.names() else None
         try:
             spec, parameters, prompt = _settings(options, known)
-            target = build(spec, parameters, prompt, options.tools)
+            loaded = load_model(spec, **parameters)
+            target = build(loaded, prompt, options.tools)
         except AgentLabError as error:
             if known is not None and not options.model:
                 told = f"{error.hint}, " if error.hint else ""
@@ -111,10 +115,10 @@ class Chat:
             raise
         if known is not None and name is not None:
             session = Session.load(name, target, options.memory, store, options.system)
-            chat = cls(store, session, spec, parameters, prompt, tools=options.tools)
+            chat = cls(store, session, spec, parameters, loaded, prompt, tools=options.tools)
         else:
             session = Session(target, options.memory, store=store, system=options.system)
-            chat = cls(store, session, spec, parameters, prompt, name, options.tools)
+            chat = cls(store, session, spec, parameters, loaded, prompt, name, options.tools)
         for path in options.attach:
             chat.attach(path)
         return chat
@@ -197,15 +201,19 @@ class Chat:
 
     def _rebuild(self, spec: str, parameters: dict[str, Any], prompt: str) -> None:
         from agentlab.memory import parse_memory
+        from agentlab.models import load_model
         from agentlab.session.target import Target
 
-        target = build(spec, parameters, prompt, self.tools)
+        same = (spec, parameters) == (self.spec, self.parameters)
+        loaded = self._loaded if same else load_model(spec, **parameters)
+        target = build(loaded, prompt, self.tools)
         old = self.session.memory
         memory = parse_memory(old.spec, Target(target).model)
         memory.restore(old.state())
         self.session.target = target
         self.session.memory = memory
         self.spec, self.parameters, self.prompt = spec, parameters, prompt
+        self._loaded = loaded
         on_end = self.loading.on_end
         self.loading = Loading(self.model)
         self.loading.on_end = on_end
@@ -267,16 +275,14 @@ def short(spec: str) -> str:
     return f"{kind}:{Path(name).name}" if kind in ("gguf", "scripted") else spec
 
 
-def build(spec: str, parameters: dict[str, Any], prompt: str, tools: tuple[str, ...] = ()) -> Any:
-    """The prompt and model that a session talks to; with ``tools`` an agent, by its own prompt.
+def build(model: BaseChatModel, prompt: str, tools: tuple[str, ...] = ()) -> Any:
+    """The prompt and ``model`` that a session talks to; with ``tools`` an agent, by its own prompt.
 
     Raises:
         ConfigError: one of the names or values is wrong, or the prompt takes no conversation.
     """
-    from agentlab.models import load_model
     from agentlab.prompts import load_prompt
 
-    model = load_model(spec, **parameters)
     if tools:
         from agentlab.agents import create_agent
         from agentlab.cli.repl.approving import approver
