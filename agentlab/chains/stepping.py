@@ -60,9 +60,9 @@ async def astream_step(
 
 
 def _passed_on(name: str, gathering: Gathering, chunk: Any) -> Generator[Happening, None, None]:
-    match chunk:  # an agent streams events
+    match chunk:  # agents, and answers from documents, stream events
         case Answer(value=value):
-            gathering.add(value)
+            gathering.settle(value)
             return
         case Token(text=text):
             yield Happening(Token(text, name))

@@ -108,6 +108,10 @@ class Gathering:
         self._other = [value]
         return None
 
+    def settle(self, value: Any) -> None:
+        """Take ``value`` as the whole, none of which was passed on."""
+        self._other = [value_of(value)]
+
     @property
     def text(self) -> str:
         """The text that came so far."""

@@ -20,14 +20,13 @@ def watched(happenings: Happenings, usage: UsageCounter) -> Generator[Event, Non
 
     What a retriever found is told at the next happening.
     """
-    said = _Said()
+    said, found = _Said(), _Found(usage)
     try:
         with closing(happenings):
-            for event, _ in happenings:
-                yield from _untold(usage, event)
-                if isinstance(event, Answer):
-                    yield usage.usage
-                if event is not None:
+            for happening in happenings:
+                for event in found.with_event(happening.event):
+                    if isinstance(event, Answer):
+                        yield usage.usage
                     said.hear(event)
                     yield event
     except (Exception, TurnCancelled) as error:
@@ -39,15 +38,13 @@ def watched(happenings: Happenings, usage: UsageCounter) -> Generator[Event, Non
 
 async def awatched(happenings: AsyncHappenings, usage: UsageCounter) -> AsyncGenerator[Event, None]:
     """:func:`watched`, asynchronously."""
-    said = _Said()
+    said, found = _Said(), _Found(usage)
     try:
         async with aclosing(happenings):
-            async for event, _ in happenings:
-                for found in _untold(usage, event):
-                    yield found
-                if isinstance(event, Answer):
-                    yield usage.usage
-                if event is not None:
+            async for happening in happenings:
+                for event in found.with_event(happening.event):
+                    if isinstance(event, Answer):
+                        yield usage.usage
                     said.hear(event)
                     yield event
     except (Exception, TurnCancelled) as error:
@@ -57,12 +54,6 @@ async def awatched(happenings: AsyncHappenings, usage: UsageCounter) -> AsyncGen
         raise
 
 
-def _untold(usage: UsageCounter, event: Event | None) -> list[Retrieved]:
-    """What was found, but for what ``event`` tells of itself."""
-    told = event.query if isinstance(event, Retrieved) else None
-    return [found for found in usage.take_retrieved() if found.query != told]
-
-
 def failure(error: BaseException, partial: str = "") -> Failed:
     """``error`` as an event; ``partial`` is the text that had come."""
     hint = error.hint if isinstance(error, AgentLabError) else ""
@@ -70,6 +61,31 @@ def failure(error: BaseException, partial: str = "") -> Failed:
     if not message and isinstance(error, TurnCancelled | KeyboardInterrupt):
         message = "the run was stopped"
     return Failed(type(error).__name__, message, hint, partial=partial)
+
+
+class _Found:
+    """What retrievers found, told once: the counter hears of it, and a step may tell it itself.
+
+    Beside other steps, an event of theirs may come between the two.
+    """
+
+    def __init__(self, usage: UsageCounter) -> None:
+        self._usage = usage
+        self._told: list[str] = []  # the questions of what was told for the counter
+
+    def with_event(self, event: Event | None) -> list[Event]:
+        """What is to be told now: all that was found, and ``event`` unless it was told."""
+        found = self._usage.take_retrieved()
+        events = [] if event is None else [event]
+        if isinstance(event, Retrieved):
+            same = next((one for one in found if one.query == event.query), None)
+            if same is not None:
+                found.remove(same)
+            elif event.query in self._told:
+                self._told.remove(event.query)
+                events = []
+        self._told += [one.query for one in found]
+        return [*found, *events]
 
 
 class _Said:

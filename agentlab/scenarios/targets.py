@@ -178,11 +178,28 @@ class Target:
 
 
 def _streamed(runnable: Any, given: Any, chunks: list[str]) -> Any:
+    """The output of ``runnable``; ``chunks`` is given the texts as they come.
+
+    It may stream events (agents and answers from documents do), which end with the ``Answer``.
+    """
+    from agentlab.chains import Chain
+    from agentlab.events import Answer, Event, Token
+
+    # Only a chain's events have the tokens of agents among its steps.
+    items = runnable.events(given) if isinstance(runnable, Chain) else runnable.stream(given)
     output: Any = None
-    for chunk in runnable.stream(given):
-        if text := _text_of_chunk(chunk, given):
-            chunks.append(text)
-        output = chunk if output is None else output + chunk
+    for item in items:
+        match item:
+            case Token(text=text):
+                chunks.append(text)
+            case Answer(value=value):
+                output = value
+            case Event():
+                pass
+            case _:
+                if text := _text_of_chunk(item, given):
+                    chunks.append(text)
+                output = item if output is None else output + item
     return output
 
 

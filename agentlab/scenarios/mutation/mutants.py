@@ -74,8 +74,12 @@ def _changed_turns(run: Run, index: int) -> Iterator[tuple[str, str, TurnRun]]:
         )
 
 
-# Of a mapping: what the answer was made from, and what has changes of its own.
-_BESIDE = ("documents", "citations", "messages")
+# Of a mapping: what the answer was made from, what is said of it, what has changes of its own.
+_BESIDE = (
+    *("documents", "contexts", "dropped"),
+    *("sentences", "supported", "usage"),
+    *("citations", "messages"),
+)
 
 
 def _no_answer(turn: TurnRun, place: values.Path | None) -> list[values.Path]:
