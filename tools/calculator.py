@@ -12,8 +12,11 @@ from agentlab.tools import ToolPolicy
 
 POLICY = ToolPolicy(timeout=10, max_result=6_000, untrusted=False)
 
-# For models decoded under the schema, which else may go on for ever; longer ones are taken too.
-Expression = Annotated[str, WithJsonSchema({"type": "string", "maxLength": 150})]
+# For small models decoded under the schema, which else may write "- 15 - 15 - 15" for ever: at most
+# five operators, each with something after it. The calculator itself takes more.
+_OPERAND = r" ?[\w.$(][^-+*/\n\"]{0,40}"
+_SHORT = rf"^-?{_OPERAND}([-+*/]{_OPERAND}){{0,5}}$"
+Expression = Annotated[str, WithJsonSchema({"type": "string", "pattern": _SHORT})]
 
 
 @tool(parse_docstring=True)
