@@ -124,6 +124,16 @@ def read_file(path: Path) -> ScenarioFile:
         raise ScenarioError(f"{name}: not UTF-8 text, at byte {error.start}") from error
     except OSError as error:
         raise ScenarioError(f"cannot read {name}: {error.strerror}") from error
+    return parse_file(text, path)
+
+
+def parse_file(text: str, path: Path) -> ScenarioFile:
+    """The scenario file that ``text`` is, or would be, at ``path``.
+
+    Raises:
+        ScenarioError: as :func:`read_file`.
+    """
+    name = shown(path)
     raw = read_yaml(text, name, error=ScenarioError)
     if not isinstance(raw, Located):
         raise ScenarioError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -109,6 +110,47 @@ def _export(repl: Repl, argument: str) -> None:
     repl.console.end_line()
 
 
+def _record(repl: Repl, argument: str) -> None:
+    from agentlab.cli.interrupts import interruptible
+    from agentlab.cli.repl.chat import NO_PROMPT, PROMPT
+    from agentlab.cli.repl.usage import counted
+    from agentlab.config import project_folder
+    from agentlab.scenarios.proposing import Conversation, propose
+    from agentlab.scenarios.reading import shown
+
+    chat = repl.chat
+    turns = chat.session.turns
+    if not argument:
+        raise ConfigError("/record takes a name for the scenario", hint="/record greets-by-name")
+    if not turns:
+        raise ConfigError("nothing was said yet")
+    if chat.tools:
+        raise ConfigError(
+            "a conversation with tools cannot be recorded from here",
+            hint="make the agent in a function, and write a scenario with agent: module:function",
+        )
+    if chat.prompt == NO_PROMPT:
+        raise ConfigError("a scenario needs a prompt, and there is none", hint=f"/prompt {PROMPT}")
+    conversation = Conversation(
+        chat.spec,
+        chat.prompt,
+        [turn.user.text for turn in turns],
+        chat.parameters,
+        chat.session.memory.spec,
+        chat.session.system,
+    )
+    repl.console.note(f"asking again, to record it: {counted(len(turns), 'turn')}")
+    with interruptible():
+        made = propose(argument, conversation, project_folder() / "scenarios")
+    path = shown(made.path)
+    repl.console.note(f"wrote {path} and {shown(made.cassette)}")
+    pairs = enumerate(zip(turns, made.answers, strict=True), 1)
+    other = [str(number) for number, (turn, answer) in pairs if turn.text != answer]
+    if other:
+        repl.console.note(f"other answers than in this chat: turn {', '.join(other)}")
+    repl.console.note(f"look at what it expects, then run it: agentlab test {shlex.quote(path)}")
+
+
 def _short(turn: Turn) -> str:
     return _shortened(turn.user.text)
 
@@ -131,4 +173,8 @@ COMMANDS = (
     Command("sessions", "", "List the stored conversations.", _sessions),
     Command("export", "[md|json|py] [FILE]", "Show or write it as Markdown, JSON or a script.",
             _export, choices.exports),
+    Command("record", "NAME", "Keep the conversation as a test: a scenario with its recording.",
+            _record,
+            more="Its turns are asked again, of the present model, prompt and memory. What it\n"
+            "writes to scenarios/NAME.yaml expects what came; edit that."),
 )  # fmt: skip
