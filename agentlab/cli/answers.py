@@ -92,7 +92,13 @@ class _Step:
 
 
 def _shown(value: Any) -> str:
-    return value if isinstance(value, str) else as_json(value, indent=2)
+    match value:
+        case str():
+            return value
+        case {"answer": str(text), "messages": [*_]}:  # of an agent, or an answer from documents
+            return text
+        case _:
+            return as_json(value, indent=2)
 
 
 def _parents(name: str) -> list[str]:

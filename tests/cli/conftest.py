@@ -24,7 +24,7 @@ import time
 from langchain_core.prompts import ChatPromptTemplate
 from langchain_core.runnables import RunnableLambda
 
-from agentlab import parallel, sequential
+from agentlab import create_agent, parallel, sequential
 from agentlab.models.scripted import ScriptedChatModel
 
 
@@ -44,6 +44,11 @@ slow = sequential(a=ask("{q}", say="word " * 500, pace=0.02))
 stuck = sequential(a=lambda values: print("asleep", file=sys.stderr) or time.sleep(120))
 broken = sequential(a=lambda values: 1 // 0)
 failing = sequential(a=ask("{q}", say="half an answer", error="connection"))
+calls = {"tool_calls": [{"name": "calculator", "args": {"expression": "19 + 23"}}]}
+replies = [{"when": {"contains": "42"}, "say": "It is 42."}, calls]
+solver = ScriptedChatModel(replies=[{"repeat": True, **reply} for reply in replies])
+agent = create_agent(solver, ["calculator"])
+solved = sequential(sum=agent)
 echo = sequential(out=lambda values: repr(values))
 number = 3
 

@@ -35,6 +35,22 @@ def test_a_runnable_without_steps(agentlab: Any) -> None:
         assert agentlab("run", "mychains:plain", "x", flag).stdout == "just an answer\n"
 
 
+@pytest.mark.parametrize("flag", ["--stream", "--no-stream"])
+@pytest.mark.parametrize("name", ["agent", "solved"])
+def test_of_an_agent_the_answer_is_shown(agentlab: Any, name: str, flag: str) -> None:
+    assert agentlab("run", f"mychains:{name}", "What is 19 + 23?", flag).stdout == "It is 42.\n"
+
+
+def test_json_has_an_agents_events(agentlab: Any) -> None:
+    done = agentlab("run", "mychains:solved", "What is 19 + 23?", "--json")
+    events = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [event["event"] for event in events] == [
+        *("step_started", "tool_call", "tool_result", "token", "token", "token"),
+        *("step_finished", "usage", "answer"),
+    ]
+    assert events[-1]["value"]["sum"]["answer"] == "It is 42."
+
+
 def test_json_is_one_event_a_line(agentlab: Any) -> None:
     done = agentlab("run", "mychains:story", "--set", "summary=a girl", "--json")
     events = [json.loads(line) for line in done.stdout.splitlines()]

@@ -228,3 +228,52 @@ def test_skip_warn_and_tags(made: Made) -> None:
     assert results["soft"].status == "passed"
     assert results["soft"].warnings[0].path == "expect.equals"
     assert results["soft"].tags == ("slow",)
+
+
+def test_agents_and_answers_from_documents_are_streamed(made: Made, project: Project) -> None:
+    (project.folder / "streams.py").write_text(
+        """
+from agentlab import create_agent, sequential
+from agentlab.rag import create_rag
+from shop import Shelf, TOOLS
+
+def agent(model):
+    return create_agent(model, list(TOOLS.values()))
+
+def chain(model):
+    return sequential(refund=agent(model))
+
+def cited(model):
+    return create_rag(model, Shelf())
+"""
+    )
+    (project.folder / "cited.yaml").write_text(
+        """replies:
+- say: '{"sentences": [{"text": "Hold the button for ten seconds.", "sources": [1]}]}'
+  repeat: true
+"""
+    )
+    text = """agentlab: 1
+models: {worker: {scripted: agent.yaml}, cited: {scripted: cited.yaml}}
+scenarios:
+- id: agent
+  agent: streams:agent
+  model: worker
+  input: Refund order 7
+  expect: {contains: manager, stream: {joined: true, chunks: {min: 3}},
+           trajectory: {exact: [{lookup: {order: "7"}}]}}
+- id: chain
+  chain: streams:chain
+  model: worker
+  input: {input: Refund order 7}
+  expect: {contains: manager, stream: {joined: true, chunks: {min: 3}}}
+- id: cited
+  rag: streams:cited
+  model: cited
+  input: How do I reset it?
+  expect: {equals: "Hold the button for ten seconds [1].", stream: {joined: true},
+           retrieved: {recall: 1, docs: [reset, fill]}}
+"""
+    for status in ("recorded", "passed"):
+        results = made(text)
+        assert {r.status for r in results.values()} == {status}, results

@@ -60,7 +60,7 @@ def _changed_turns(run: Run, index: int) -> Iterator[tuple[str, str, TurnRun]]:
             for what, change, text in texts.changed(turn.text, others):
                 yield what, change, _with_text(turn, text)
     else:
-        place = values.place_of(output, turn.text)
+        place = _place(turn)
         if place is not None:
             for what, change, text in texts.changed(turn.text, others):
                 yield what, change, _with_value(turn, values.replaced(output, place, text), text)
@@ -80,6 +80,17 @@ _BESIDE = (
     *("sentences", "supported", "usage"),
     *("citations", "messages"),
 )
+
+
+def _place(turn: TurnRun) -> values.Path | None:
+    """Where in a turn's value its text stands: under the key of the answer, or at the last place.
+
+    Messages and sentences beside an answer may have the same text.
+    """
+    output = turn.output
+    if isinstance(output, Mapping) and turn.text and output.get("answer") == turn.text:
+        return ("answer",)
+    return values.place_of(output, turn.text)
 
 
 def _no_answer(turn: TurnRun, place: values.Path | None) -> list[values.Path]:

@@ -115,6 +115,20 @@ def test_what_the_answer_was_made_from_is_left_alone() -> None:
     assert len({json.dumps(value) for value in changed}) > 5
 
 
+def test_of_an_answer_from_documents_what_stands_beside_it_is_left_alone() -> None:
+    beside = {
+        "sentences": [{"text": "Hold it 10 s.", "supported": True, "support": 1.0}],
+        "supported": 1.0,
+        "contexts": ["Hold it 10 s."],
+        "dropped": ["d9"],
+        "usage": {"input_tokens": 9},
+    }
+    run = said("Hold it 10 s.", {"answer": "Hold it 10 s.", **beside})
+    changed = [mutant.run.output for mutant in answer_mutants(run, 0)]
+    assert all({k: v for k, v in value.items() if k != "answer"} == beside for value in changed)
+    assert len({value["answer"] for value in changed}) > 2
+
+
 def test_citations_are_swapped_and_removed() -> None:
     run = said("Hold it [1]. Then wait.", documents=DOCUMENTS)
     texts = kinds(run)
