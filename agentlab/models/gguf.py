@@ -195,22 +195,28 @@ class GGUFChatModel(CallParameters, BaseChatModel):
         """How many tokens the prompt made of ``messages`` has, template included."""
         return len(self.template.tokens(messages))
 
-    def log_likelihood(self, messages: LanguageModelInput, answer: str) -> dict[str, float]:
+    def log_likelihood(self, messages: LanguageModelInput, answer: str) -> dict[str, Any]:
         """How likely ``answer`` is after ``messages``, in one pass.
 
         Returns:
             ``mean``: the mean natural log-probability of its tokens; ``agree``: the share of them
-            that the model would have taken at temperature 0; ``tokens``: how many there are.
+            that the model would have taken at temperature 0; ``tokens``: how many there are;
+            ``first``: the texts of the first token that it would not have taken and of the one
+            in its place, None where it agrees with all.
         """
         prompt = self.template.tokens(self._convert_input(messages).to_messages())
         tokens = self.engine.weights.tokenize(answer)
         score = self.engine.score(prompt, tokens)
         agreed = [mine == theirs for mine, theirs in zip(tokens, score.likeliest, strict=True)]
+        texts = self.engine.weights.text_of
+        pairs = zip(tokens, score.likeliest, strict=True)
+        first = next(((texts(mine), texts(their)) for mine, their in pairs if mine != their), None)
         count = max(len(tokens), 1)
         return {
             "mean": sum(score.logprobs) / count,
             "agree": sum(agreed) / count,
             "tokens": len(tokens),
+            "first": first,
         }
 
     @property

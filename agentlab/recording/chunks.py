@@ -32,6 +32,7 @@ class ChunkWriter:
         text = message.content if type(message.content) is str else ""
         if not _is_plain(chunk):
             fields = message.model_dump(exclude_defaults=True, exclude=_DERIVED)
+            without_timings(fields)
             if type(message.content) is str:
                 fields.pop("content", None)
             if chunk.generation_info:
@@ -83,6 +84,19 @@ class ChunkWriter:
 
 
 _NO_REQUEST: Any = None
+
+
+def without_timings(fields: dict[str, Any]) -> None:
+    """Take out of a dumped message how long a local model took, which no two runs share.
+
+    The last line of a recording has the time of each step.
+    """
+    metadata = fields.get("response_metadata")
+    if isinstance(metadata, dict) and "timings" in metadata:
+        kept = {name: value for name, value in metadata.items() if name != "timings"}
+        fields["response_metadata"] = kept
+        if not kept:
+            del fields["response_metadata"]
 
 
 def _is_plain(chunk: Any) -> bool:

@@ -56,11 +56,22 @@ class Likelihood:
     """How likely a recorded answer is under today's request.
 
     ``agree`` is the share of its tokens that are the model's first choice, ``mean`` the mean
-    log-probability of a token.
+    log-probability of a token. ``first`` is its first token that is not, and the one that the
+    model would take there.
     """
 
     agree: float
     mean: float
+    first: tuple[str, str] | None = None
+
+    @property
+    def verdict(self) -> str:
+        """What that means for the answer, in a few words."""
+        if self.agree == 1:
+            return "the same answer is expected"
+        if self.first is None:
+            return "another answer is expected"
+        return f"another answer is expected: {self.first[0]!r} becomes {self.first[1]!r}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +121,10 @@ class Drift:
             result["likelihood"] = {
                 "agree": likelihood.agree,
                 "mean": likelihood.mean,
+                "verdict": likelihood.verdict,
             }
+            if likelihood.first is not None:
+                result["likelihood"]["first"] = list(likelihood.first)
         return result
 
     def __str__(self) -> str:
@@ -134,5 +148,4 @@ def _shortened(text: str, most: int = 300) -> str:
 
 
 def _said(likelihood: Likelihood) -> str:
-    same = "the same answer is expected" if likelihood.agree == 1 else "another answer is expected"
-    return f"agree {likelihood.agree:.2f}, mean {likelihood.mean:.2f}: {same}"
+    return f"agree {likelihood.agree:.2f}, mean {likelihood.mean:.2f}: {likelihood.verdict}"

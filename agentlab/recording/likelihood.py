@@ -25,4 +25,4 @@ def model_likelihood(call: Call, message: Any) -> Likelihood | None:
             found = measure(call.arguments["messages"], text)
     except AgentLabError:  # no such file here: the drift is told without it
         return None
-    return Likelihood(agree=found["agree"], mean=found["mean"])
+    return Likelihood(found["agree"], found["mean"], found.get("first"))

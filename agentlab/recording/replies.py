@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 from agentlab.boundary import Call
-from agentlab.recording.chunks import as_chunks, merged, read_chunks
+from agentlab.recording.chunks import as_chunks, merged, read_chunks, without_timings
 from agentlab.recording.codec import decode, encode
 from agentlab.recording.messages import CallIds, Normal, build, normal_form
 from agentlab.recording.secrets import Scrubber
@@ -45,6 +45,7 @@ def write_generation(
     message = generation.message
     fields = message.model_dump(exclude_defaults=True, exclude={"id", "type"})
     usage = fields.pop("usage_metadata", None)
+    without_timings(fields)
     fields = scrubber.value(encode(fields, "a message"))
     normal: Normal = scrubber.value(normal_form(message, ids))
     reply: dict[str, Any] = {"message": normal}

@@ -287,5 +287,11 @@ def test_likelihood(model: BaseChatModel) -> None:
     likely = model.log_likelihood("The capital of France is which city?", "Paris")
     unlikely = model.log_likelihood("The capital of France is which city?", "Xylophone")
     assert unlikely["mean"] < likely["mean"] <= 0
+    mine, instead = unlikely["first"]
+    assert "Xylophone".startswith(mine)
+    assert instead not in ("", mine)
+    greedy = model.invoke([HumanMessage("Name a colour.")], temperature=0, max_tokens=4).text
+    told = model.log_likelihood("Name a colour.", greedy)
+    assert (told["agree"], told["first"]) == (1, None)
     with pytest.raises(ContextOverflow):
         model.log_likelihood("a", "word " * 900)

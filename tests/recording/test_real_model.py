@@ -28,6 +28,16 @@ def test_record_replay_verify_and_drift(smollm2: BaseChatModel, tmp_path: Path) 
     with cassette(path, mode="all"):
         first = ask(chat)
         chunks = [c.content for c in chat.stream("Say hello.")]
+    recorded = path.read_bytes()
+    assert b"timings" not in recorded
+    with cassette(path, mode="all"):
+        ask(chat)
+        list(chat.stream("Say hello."))
+    *lines, last = path.read_bytes().splitlines()
+    *before, last_before = recorded.splitlines()
+    assert lines[1:] == before[1:], "only the times are others"
+    assert b'"latency"' in last
+    assert last != last_before
     step = load(path).steps[0]
     assert step.target == "smollm2"
     assert {"sha256", "chat_template", "provider"} <= set(step.request.identity)
@@ -37,6 +47,8 @@ def test_record_replay_verify_and_drift(smollm2: BaseChatModel, tmp_path: Path) 
         fresh = load_model("smollm2", **FIELDS)
         again = ask(fresh)
         assert [c.content for c in fresh.stream("Say hello.")] == chunks
+    timings = first.response_metadata.pop("timings")
+    assert timings["completion_seconds"] > 0
     assert again.model_dump(exclude={"id"}) == first.model_dump(exclude={"id"})
 
     with cassette(path, mode="verify") as tape:
@@ -51,6 +63,23 @@ def test_record_replay_verify_and_drift(smollm2: BaseChatModel, tmp_path: Path) 
     assert (drift.step, drift.what) == (1, "prompt edited")
     assert 0 <= drift.likelihood.agree <= 1
     assert drift.likelihood.mean < 0
+    assert (drift.likelihood.first is None) == (drift.likelihood.agree == 1)
+
+
+def test_a_drift_says_which_token_becomes_which(smollm2: BaseChatModel, tmp_path: Path) -> None:
+    path = tmp_path / "f.jsonl"
+    chat = smollm2.model_copy(update=FIELDS)
+    with cassette(path, mode="all"):
+        answer = ask(chat).text
+    with pytest.raises(Diverged) as caught:
+        with cassette(path, mode="none", likelihood=model_likelihood):
+            chat.invoke("Count from 1 to 9.")
+    drift: Any = caught.value.drift
+    was, becomes = drift.likelihood.first
+    assert was in answer
+    assert was != becomes
+    assert f"another answer is expected: {was!r} becomes {becomes!r}" in str(drift)
+    assert drift.as_dict()["likelihood"]["first"] == [was, becomes]
 
 
 def test_other_settings_are_another_request(smollm2: BaseChatModel, tmp_path: Path) -> None:

@@ -100,8 +100,7 @@ def likelihood(drift: Drift) -> str:
     found = drift.likelihood
     if found is None:
         return ""
-    expected = "the same answer is expected" if found.agree == 1 else "another answer is expected"
-    return f"agree {found.agree:.2f}, mean log-probability {found.mean:.2f}: {expected}"
+    return f"agree {found.agree:.2f}, mean log-probability {found.mean:.2f}: {found.verdict}"
 
 
 def next_steps(result: ScenarioResult) -> list[tuple[str, str]]:
