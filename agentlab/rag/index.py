@@ -114,7 +114,7 @@ class Index(LangChainStore):
 
         Args:
             settings: as for :meth:`from_files`, but a document stays whole unless a ``splitter`` is
-                given.
+                given; of a long one the embeddings see the beginning.
         """
         settings = {"splitter": "document", **settings}
         index = cls._at(path, embedding, settings, replace=replace)

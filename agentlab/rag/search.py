@@ -21,7 +21,7 @@ from agentlab.rag.vectors import unit
 Mode = Literal["dense", "keyword", "hybrid"]
 MODES: tuple[str, ...] = get_args(Mode)
 Fusion = Literal["ranks", "scores"]
-WEIGHTS = (1.0, 0.25)  # dense, keyword: measured on three collections (docs/rag.md)
+WEIGHTS = (1.0, 0.25)  # dense, keyword: as measured in docs/rag.md
 _LEAST_DEPTH = 50
 
 
