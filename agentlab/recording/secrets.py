@@ -19,6 +19,7 @@ import urllib.parse
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from agentlab.errors import ConfigError
@@ -117,18 +118,10 @@ class Scrubber:
         self, patterns: Iterable[str] = (), environ: Mapping[str, str] | None = None
     ) -> None:
         self._rules = RULES + tuple(Rule("custom", ("",), _compiled(p)) for p in patterns)
-        self._exact: dict[str, str] = {}
-        for name, value in sorted((os.environ if environ is None else environ).items()):
-            if _ENV_NAME.search(name) and _is_secret_value(value):
-                self._add(value, "env")
+        variables = os.environ if environ is None else environ
+        self._exact = _known_values(frozenset(variables.items()))
         self._seen: dict[str, str] = {}
         self._clean: dict[str, str] = {}
-
-    def _add(self, value: str, name: str) -> None:
-        quoted = json.dumps(value)[1:-1]
-        encoded = base64.b64encode(value.encode()).decode().rstrip("=")
-        for form in (value, quoted, urllib.parse.quote(value, safe=""), encoded):
-            self._exact.setdefault(form, name)
 
     def text(self, text: str) -> str:
         """``text`` with a placeholder for every secret."""
@@ -225,6 +218,24 @@ class Scrubber:
         """The rules of those secrets in ``text`` that are known by value."""
         known = (self._seen, self._exact)
         return sorted({n for secrets in known for secret, n in secrets.items() if secret in text})
+
+
+@lru_cache(maxsize=4)  # a tape has a scrubber, and environments hardly ever change
+def _known_values(variables: frozenset[tuple[str, str]]) -> Mapping[str, str]:
+    """The secrets in environment variables, as they are and as they may be written."""
+    found: dict[str, str] = {}
+    for name, value in sorted(variables):
+        if _ENV_NAME.search(name) and _is_secret_value(value):
+            data = value.encode("utf-8", "surrogateescape")
+            encoded = base64.b64encode(data).decode().rstrip("=")
+            for form in (
+                value,
+                json.dumps(value)[1:-1],
+                urllib.parse.quote(data, safe=""),
+                encoded,
+            ):
+                found.setdefault(form, "env")
+    return found
 
 
 def _compiled(pattern: str) -> re.Pattern[str]:

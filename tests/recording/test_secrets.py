@@ -229,3 +229,14 @@ def test_a_recording_with_a_secret_is_refused_by_save(tmp_path: Path) -> None:
 def test_a_bad_pattern_is_named() -> None:
     with pytest.raises(ConfigError, match=r"'\(' is not a regular expression"):
         Scrubber(["("])
+
+
+def test_a_variable_that_is_set_later_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    secret, other = "quiet-9-otters", "loud-4-herons"
+    assert Scrubber().text(f"a {secret}") == f"a {secret}"
+    monkeypatch.setenv("SHOP_TOKEN", secret)
+    assert Scrubber().text(f"a {secret}") == "a [redacted:env]"
+    monkeypatch.setenv("SHOP_TOKEN", other)
+    assert Scrubber().text(f"{secret} {other}") == f"{secret} [redacted:env]"
+    monkeypatch.setenv("SHOP_TOKEN", "not-utf8-\udcff")
+    assert Scrubber().text("it is not-utf8-\udcff") == "it is [redacted:env]"
