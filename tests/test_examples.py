@@ -13,6 +13,13 @@ EXAMPLES = Path(__file__).parents[1] / "examples"
 SHOWN = {
     "agent": [" calls, cut short: "],
     "chat": ["8 messages in the history"],
+    "drift": [
+        "replayed by vcrpy:    passed  repair",
+        "differ in body",
+        "replayed by agentlab: FAILED",
+        "prompt edited at step 1 of 1 (model openai:demo)",
+        "billing, [-repair-]{+refund+} or other.",
+    ],
     "product": [],
     "rag": [],
     "search": ["3 files, 5 chunks, 5 embedded", "one more: 1 embedded", "('pump.md', 0, 64)"],
