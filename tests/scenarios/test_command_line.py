@@ -60,6 +60,7 @@ def test_reports_in_files(project: Project, capsys: pytest.CaptureFixture[str]) 
     project.write(TEXT)
     said(capsys, "test")
     arguments = ("--record", "none", "--junit", "out/j.xml", "--html", "out/p.html", "--json")
+    arguments += ("--markdown", "out/s.md")
     code, out, _ = said(capsys, "test", *arguments)
     assert code == 3
     found = json.loads(out)
@@ -67,7 +68,29 @@ def test_reports_in_files(project: Project, capsys: pytest.CaptureFixture[str]) 
     assert '<testcase name="good"' in Path("out/j.xml").read_text().replace("classname", "x")[
         :900
     ] or ("good" in Path("out/j.xml").read_text())
+    summary = Path("out/s.md").read_text()
+    assert summary.startswith("### AgentLab: 1 passed")
+    assert "<details open><summary>FAIL bad</summary>" in summary
     assert "<html" in Path("out/p.html").read_text()
+
+
+def test_half_a_surrogate_pair_in_an_answer(
+    project: Project, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    project.write("agentlab: 1\nscenarios:\n- {id: half, chain: 'odd:chain', input: x}\n")
+    Path("odd.py").write_text(
+        "from langchain_core.runnables import RunnableLambda\n"
+        "chain = RunnableLambda(lambda _: 'half \\ud83d of it')\n"
+    )
+    program = [sys.executable, "-m", "agentlab", "test", "--markdown", "out/s.md", "--html"]
+    files = ["out/p.html", "--junit", "out/j.xml"]
+    for more in ([], ["--json"]):
+        done = subprocess.run([*program, *files, *more], capture_output=True, check=False)
+        assert (done.returncode, done.stderr) == (0, b"")
+    found = json.loads(done.stdout)
+    assert "half \ud83d of it" in json.dumps(found, ensure_ascii=False)
+    assert "half" in Path("out/s.md").read_text("utf-8")
+    Path("out/p.html").read_text("utf-8")
 
 
 def test_drift_then_accept(project: Project, capsys: pytest.CaptureFixture[str]) -> None:

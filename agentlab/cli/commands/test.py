@@ -51,6 +51,9 @@ def run_tests(
     html: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write the report as one HTML page.")
     ] = None,
+    markdown: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the report as GitHub's Markdown.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Write the report as JSON.")] = False,
     allow_effects: Annotated[
         bool,
@@ -86,7 +89,8 @@ def run_tests(
         )
     if not suite.results:
         raise ConfigError("no scenario was chosen", hint="see the paths, -k and --tag")
-    _write(console, suite, junit, html, as_json=as_json)
+    _save_reports(suite, junit, html, markdown)
+    _write(console, suite, as_json=as_json)
     if not suite.ok:
         raise typer.Exit(ScenarioFailed.exit_code)
 
@@ -121,8 +125,8 @@ def _progress(console: Console) -> Any:
     return tell
 
 
-def _write(
-    console: Console, suite: SuiteResult, junit: Path | None, html: Path | None, *, as_json: bool
+def _save_reports(
+    suite: SuiteResult, junit: Path | None, html: Path | None, markdown: Path | None
 ) -> None:
     from agentlab.scenarios import report
 
@@ -130,6 +134,13 @@ def _write(
         _save(junit, report.junit(suite))
     if html is not None:
         _save(html, report.html(suite))
+    if markdown is not None:
+        _save(markdown, report.markdown(suite))
+
+
+def _write(console: Console, suite: SuiteResult, *, as_json: bool) -> None:
+    from agentlab.scenarios import report
+
     if as_json:
         import json
 
@@ -156,6 +167,6 @@ def _save(path: Path, text: str) -> None:
 
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        replace(path, text.encode())
+        replace(path, text.encode("utf-8", "replace"))  # a model may say half a surrogate pair
     except OSError as error:
         raise StoreError(f"cannot write the report {path}: {error.strerror}") from error
