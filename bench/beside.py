@@ -108,9 +108,10 @@ def suites(rounds: int) -> dict[str, Any]:
             }
         asked = len(server.requests)
         found: dict[str, list[float]] = {key: [] for key in commands}
-        for _ in range(rounds):
+        for number in range(rounds):
             for key, command in commands.items():
                 found[key].append(cpu_ms(command, folder, **environment)[0])
+                print(f"round {number + 1}: {key} {found[key][-1]:.0f}", file=sys.stderr)
         if len(server.requests) != asked:
             raise SystemExit("a replay asked the server")
     result: dict[str, Any] = {key: round(statistics.median(v), 1) for key, v in found.items()}
