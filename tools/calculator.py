@@ -14,7 +14,7 @@ POLICY = ToolPolicy(timeout=10, max_result=6_000, untrusted=False)
 
 # For small models decoded under the schema, which else may write "- 15 - 15 - 15" for ever: at most
 # five operators, each with something after it. The calculator itself takes more.
-_OPERAND = r" ?[\w.$(][^-+*/\n\"]{0,40}"
+_OPERAND = r" ?[\w.$(][^-+*/\n\"]{0,24}"
 _SHORT = rf"^-?{_OPERAND}([-+*/]{_OPERAND}){{0,5}}$"
 Expression = Annotated[str, WithJsonSchema({"type": "string", "pattern": _SHORT})]
 

@@ -21,7 +21,10 @@ _LAYOUT = {
     "key_separator": ": ",
     "lenient": True,
 }
-_LONGEST_THOUGHT = 600  # characters
+# Of a thought. Its later lines begin with no letter that one of the labels begins with.
+_MOST_LINES = 12
+_LONGEST_LINE = 400  # characters
+_LABELS = "AFTOQ"
 # Of an argument whose schema sets no bound.
 _LONGEST_TEXT = 2_000  # characters
 _LONGEST_LIST = 50  # items
@@ -35,8 +38,9 @@ def step_grammar(tools: Sequence[BaseTool], *, final: bool = False) -> str:
     callable_tools = () if final else tuple(tools)
     ways = [*(f"call_{n}" for n in range(len(callable_tools))), "final"]
     lines = [
-        f'start: "Thought: " THOUGHT "\\n" ({" | ".join(ways)})',
-        f"THOUGHT: /[^\\s\\x00-\\x1f][^\\n\\x00-\\x1f]{{0,{_LONGEST_THOUGHT - 1}}}/",
+        f'start: "Thought: " FIRST ("\\n" LINE){{0,{_MOST_LINES - 1}}} "\\n" ({" | ".join(ways)})',
+        rf"FIRST: /[^\s\x00-\x1f][^\n\x00-\x1f]{{0,{_LONGEST_LINE - 1}}}/",
+        rf"LINE: /[^{_LABELS}\s\x00-\x1f][^\n\x00-\x1f]{{0,{_LONGEST_LINE - 1}}}/",
         'final: "Final Answer: " ANSWER',
         r"ANSWER: /[^\s](.|\n)*/",
     ]
