@@ -14,8 +14,8 @@ install: ## Set up .venv: the locked packages, and llama.cpp compiled for this m
 demo: install ## Set everything up and run the main job on the model in the box
 	@$(BIN)/agentlab demo
 
-test: install ## Run all tests
-	$(BIN)/pytest -q $(ARGS)
+test: install ## Run all tests, side by side on up to 4 cores
+	$(BIN)/pytest -q -n auto --maxprocesses 4 --dist loadfile $(ARGS)
 
 check: install ## Lint, format, types, layers, size and public names
 	$(BIN)/ruff check .
