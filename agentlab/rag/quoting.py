@@ -59,7 +59,8 @@ def support(sentence: str, texts: Sequence[str]) -> float:
 def best_span(sentence: str, text: str) -> Span | None:
     """The sentence of ``text``, or two in a row, with most of ``sentence``'s words.
 
-    Of a long one only the part with most of them. None when not one word is there.
+    Of a long one only the part with most of them. None when not one word is there, but for words
+    of more than 80 letters, which no quote may hold whole.
     """
     wanted = words_of(sentence)
     keys = list(_keys(text))

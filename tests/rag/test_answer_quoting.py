@@ -29,7 +29,8 @@ _PIECES = st.lists(
 def test_a_quote_is_always_in_the_text(sentence: str, text: str) -> None:
     span = best_span(sentence, text)
     if span is None:
-        assert not any(words_of(sentence) & words_of(piece) for piece in text.split())
+        short = [piece for piece in text.split() if len(piece) <= 80]  # longer ones may be cut
+        assert not any(words_of(sentence) & words_of(piece) for piece in short)
         return
     start, end = span
     assert 0 <= start < end <= len(text)
