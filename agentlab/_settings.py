@@ -31,6 +31,7 @@ class Settings(BaseSettings):
     data: Path = Field(default_factory=_data, description="sessions and checksums of models")
     cache: Path = Field(default_factory=_cache, description="what can be made again")
     project: Path | None = Field(None, description="the project folder, instead of looking for it")
+    vi_keys: bool = Field(False, description="vi's keys in `agentlab chat`, instead of Emacs'")
     search_url: str = Field("", description="a SearXNG server, instead of public search engines")
     fetch_private: bool = Field(False, description="let fetch_page reach private addresses too")
 

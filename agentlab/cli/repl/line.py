@@ -20,6 +20,7 @@ from agentlab.cli.repl.history_file import HistoryFile
 from agentlab.cli.repl.keys import bindings
 from agentlab.cli.repl.registry import MARK
 from agentlab.cli.safe_text import visible
+from agentlab.config import settings
 
 if TYPE_CHECKING:
     from agentlab.cli.repl.repl import Repl
@@ -65,6 +66,7 @@ class Line:
             complete_while_typing=Condition(_is_command),
             bottom_toolbar=lambda: bar(repl),
             key_bindings=bindings(),
+            vi_mode=settings().vi_keys,
             enable_open_in_editor=True,
             enable_suspend=True,
             tempfile_suffix=".md",

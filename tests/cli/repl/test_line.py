@@ -57,6 +57,13 @@ def test_alt_enter_begins_a_line(type_in: Any) -> None:
     assert type_in(f"one{ALT_ENTER}two\r") == "one\ntwo"
 
 
+def test_vi_keys_where_they_are_set(type_in: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    keys = "abc\x1bx\r"  # Escape, then x: in vi it takes the last letter away
+    assert type_in(keys) != "ab"
+    monkeypatch.setenv("AGENTLAB_VI_KEYS", "true")
+    assert type_in(keys) == "ab"
+
+
 def test_a_paste_is_one_message(type_in: Any) -> None:
     text = "\n".join(f"line {n}" for n in range(200))
     assert type_in(pasted(text) + "\r") == text
