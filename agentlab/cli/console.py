@@ -6,7 +6,7 @@ import os
 import sys
 from typing import TextIO
 
-from agentlab.cli.safe_text import SafeText, visible
+from agentlab.safe_text import SafeText, visible
 
 
 class Console:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from agentlab.cli.console import Console, shows_styles
-from agentlab.cli.safe_text import visible
+from agentlab.safe_text import visible
 
 
 def write_table(console: Console, head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

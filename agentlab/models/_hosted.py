@@ -35,7 +35,10 @@ else:
     _Base = object  # a mixin: pydantic must see each field once
 
 LONGEST_WAIT = 60.0  # seconds; an API that asks for more is not waited for
-LOCAL_ONLY = ("min_p", "repeat_penalty", "grammar", "n_ctx", "n_gpu_layers", "n_batch")
+LOCAL_ONLY = (
+    *("min_p", "repeat_penalty", "grammar", "lark", "regex", "choices"),
+    *("n_ctx", "n_gpu_layers", "n_batch"),
+)
 
 
 class HostedCalls(_Base):

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agentlab.cli.safe_text import SafeText, visible
+from agentlab.safe_text import SafeText, visible
 
 
 @pytest.mark.parametrize(

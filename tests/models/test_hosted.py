@@ -200,7 +200,7 @@ def test_unknown_parameter(lab: Lab) -> None:
     assert "temperature" in error.hint
 
 
-@pytest.mark.parametrize("name", ["min_p", "repeat_penalty", "n_ctx"])
+@pytest.mark.parametrize("name", ["min_p", "repeat_penalty", "n_ctx", "lark", "choices"])
 def test_parameters_of_local_models(lab: Lab, name: str) -> None:
     for call in (
         lambda: lab.model(**{name: 1}),

@@ -13,8 +13,6 @@ from typing import Any
 
 import pytest
 from langchain_core.load import dumps
-from langchain_core.tools import tool
-from pydantic import BaseModel
 
 from agentlab import errors
 from agentlab.cancellation import cancellable
@@ -22,19 +20,6 @@ from tests.support.hosted import KEY, TEXT, Lab, failure, lab
 from tests.support.provider_server import dead_url
 
 __all__ = ["lab"]
-
-
-@tool
-def calculator(expression: str) -> str:
-    """Compute an expression."""
-    return expression
-
-
-class Person(BaseModel):
-    """A person."""
-
-    name: str
-    age: int
 
 
 # Errors

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from agentlab.cli.safe_text import visible
+from agentlab.safe_text import visible
 
 if TYPE_CHECKING:
     from agentlab.cli.repl.repl import Repl

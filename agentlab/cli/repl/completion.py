@@ -10,7 +10,7 @@ from prompt_toolkit.completion import CompleteEvent, Completer, Completion
 from prompt_toolkit.document import Document
 
 from agentlab.cli.repl.registry import MARK, commands, find, parse
-from agentlab.cli.safe_text import visible
+from agentlab.safe_text import visible
 
 if TYPE_CHECKING:
     from agentlab.cli.repl.repl import Repl

@@ -19,8 +19,8 @@ from agentlab.cli.repl.completion import ReplCompleter
 from agentlab.cli.repl.history_file import HistoryFile
 from agentlab.cli.repl.keys import bindings
 from agentlab.cli.repl.registry import MARK
-from agentlab.cli.safe_text import visible
 from agentlab.config import settings
+from agentlab.safe_text import visible
 
 if TYPE_CHECKING:
     from agentlab.cli.repl.repl import Repl

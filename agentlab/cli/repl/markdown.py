@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from agentlab.cli.console import Console, shows_styles
-from agentlab.cli.safe_text import visible
+from agentlab.safe_text import visible
 
 _FENCE = re.compile(r" {0,3}(```+|~~~+)")
 _ITEM = re.compile(r"([-*+]|\d{1,9}[.)])\s")

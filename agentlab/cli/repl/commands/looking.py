@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from agentlab.cli.repl import choices
 from agentlab.cli.repl.registry import Command, whole
-from agentlab.cli.safe_text import visible
 from agentlab.errors import ConfigError
+from agentlab.safe_text import visible
 
 if TYPE_CHECKING:
     from agentlab.cli.repl.repl import Repl
