@@ -1,7 +1,8 @@
 """Putting rankings together.
 
 Sources: Cormack, Clarke and Büttcher, "Reciprocal Rank Fusion outperforms Condorcet and individual
-Rank Learning Methods", SIGIR 2009; Carbonell and Goldstein, "The Use of MMR, Diversity-Based
+Rank Learning Methods", SIGIR 2009; Bruch, Gai and Ingber, "An Analysis of Fusion Functions for
+Hybrid Retrieval", TOIS 2023; Carbonell and Goldstein, "The Use of MMR, Diversity-Based
 Reranking for Reordering Documents and Producing Summaries", SIGIR 1998.
 """
 

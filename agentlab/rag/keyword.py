@@ -12,13 +12,14 @@ import functools
 import json
 import threading
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import regex
 
 from agentlab.errors import ConfigError
+from agentlab.rag.bm25 import save_bm25
 
 if TYPE_CHECKING:
     import numpy as np
@@ -109,12 +110,9 @@ class Words:
         """
         import numpy as np
 
-        if self._bm25 is None:
+        scores = self._scores(query)
+        if scores is None:
             return []
-        known = self._bm25.get_tokens_ids(words(query, self.language))
-        if not known:
-            return []
-        scores = self._bm25.get_scores_from_ids(known)
         if rows is not None:
             scores = np.where(np.isin(self.rows, rows), scores, 0)
         hits = np.flatnonzero(scores > 0)
@@ -125,58 +123,77 @@ class Words:
         best = hits[np.lexsort((self.rows[hits], -scores[hits]))][:k]
         return [(int(self.rows[i]), float(scores[i])) for i in best]
 
+    def scores(self, query: str, rows: Sequence[int]) -> list[float]:
+        """The score of each of ``rows``, which are all in the index; 0 without a word in common."""
+        import numpy as np
+
+        scores = self._scores(query)
+        if scores is None:
+            return [0.0] * len(rows)
+        found: list[float] = scores[np.searchsorted(self.rows, rows)].tolist()
+        return found
+
+    def _scores(self, query: str) -> NDArray[np.float32] | None:
+        """The scores of all chunks; None where no word of the query is known."""
+        if self._bm25 is None:
+            return None
+        known = self._bm25.get_tokens_ids(words(query, self.language))
+        if not known:
+            return None
+        scores: NDArray[np.float32] = self._bm25.get_scores_from_ids(known)
+        return scores
+
 
 def write_words(
     folder: Path,
     language: str,
     rows: Sequence[int],
-    texts: dict[int, str],
+    texts: Mapping[int, str],
     base: Path | None,
-    renumbered: dict[int, int] | None,
+    renumbered: Mapping[int, int] | None,
 ) -> None:
-    """Write the index of the chunks ``rows``.
+    """Write the index of the chunks ``rows``, ascending, the new ones last.
 
     Args:
         texts: the texts of those chunks that are not in ``base``, by row.
         base: the folder of the build before, whose words need not be looked for again.
         renumbered: the rows of ``base`` by their new number, where they were given new ones.
     """
-    import bm25s
     import numpy as np
 
     folder.mkdir()
-    vocabulary, old = _known(base)
-    if renumbered is not None:
-        old = {new: old[before] for new, before in renumbered.items() if before in old}
-    tokens: list[NDArray[np.int32]] = []
-    for row in rows:
-        if row in texts:
-            ids = [vocabulary.setdefault(w, len(vocabulary)) for w in words(texts[row], language)]
-            tokens.append(np.array(ids, np.int32))
-        else:
-            tokens.append(old[row])
-    ends = np.cumsum([len(t) for t in tokens], dtype=np.int64)
-    np.save(folder / _TOKENS, np.concatenate(tokens) if tokens else np.zeros(0, np.int32))
-    np.save(folder / _ENDS, ends)
+    vocabulary, kept, lengths = _kept(base, [r for r in rows if r not in texts], renumbered)
+    fresh = [
+        [vocabulary.setdefault(w, len(vocabulary)) for w in words(texts[row], language)]
+        for row in rows[len(lengths) :]
+    ]
+    new = [np.array(ids, np.int32) for ids in fresh]
+    tokens = np.concatenate([kept, *new])
+    lengths = np.concatenate([lengths, np.array([len(ids) for ids in new], np.int64)])
+    np.save(folder / _TOKENS, tokens)
+    np.save(folder / _ENDS, np.cumsum(lengths))
     np.save(folder / _ROWS, np.array(rows, np.int64))
     (folder / _VOCABULARY).write_text(
         json.dumps(list(vocabulary), ensure_ascii=False), encoding="utf-8"
     )
-    if len(ends) and ends[-1] > 0:
-        bm25 = bm25s.BM25(method="lucene", k1=1.5, b=0.75)
-        bm25.index(([t.tolist() for t in tokens], dict(vocabulary)), show_progress=False)
-        bm25.save(folder / "bm25", show_progress=False)
+    if len(tokens):
+        save_bm25(folder / "bm25", tokens, lengths, vocabulary)
 
 
-def _known(base: Path | None) -> tuple[dict[str, int], dict[int, NDArray[np.int32]]]:
-    """The words of ``base`` with their numbers, and those of its chunks, by row."""
+def _kept(
+    base: Path | None, rows: Sequence[int], renumbered: Mapping[int, int] | None
+) -> tuple[dict[str, int], NDArray[np.int32], NDArray[np.int64]]:
+    """The words of ``base`` with their numbers, those of its chunks ``rows`` one after the other,
+    and how many each chunk has."""
     import numpy as np
 
     if base is None or not base.is_dir():
-        return {}, {}
+        return {}, np.zeros(0, np.int32), np.zeros(0, np.int64)
     names = json.loads((base / _VOCABULARY).read_text(encoding="utf-8"))
     tokens = np.load(base / _TOKENS, allow_pickle=False)
-    ends = np.load(base / _ENDS, allow_pickle=False)
-    rows = np.load(base / _ROWS, allow_pickle=False)
-    parts = np.split(tokens, ends[:-1]) if len(ends) else []
-    return {word: n for n, word in enumerate(names)}, dict(zip(rows.tolist(), parts, strict=True))
+    lengths = np.diff(np.load(base / _ENDS, allow_pickle=False), prepend=0)
+    known = np.load(base / _ROWS, allow_pickle=False)
+    wanted = [renumbered[row] for row in rows] if renumbered is not None else rows
+    stays = np.isin(known, np.array(wanted, np.int64))
+    vocabulary = {word: number for number, word in enumerate(names)}
+    return vocabulary, tokens[np.repeat(stays, lengths)], lengths[stays]

@@ -108,18 +108,26 @@ def _candidates(snapshot: Snapshot, embeddings: Embeddings, text: str, query: Qu
         dense = snapshot.vectors.search(vector, depth, rows)
     if query.mode != "dense":
         words = snapshot.words.search(text, depth, rows)
-    if query.mode == "hybrid":
-        if query.fusion == "ranks":
-            ranked = fuse_ranks([[r for r, _ in dense], [r for r, _ in words]], query.weights)
-        else:
-            ranked = fuse_scores([dense, words], query.weights)
-    else:
-        ranked = dense or words
     similar = dict(dense)
-    if vector is not None:
-        missing = [row for row, _ in ranked if row not in similar]
-        cosines = snapshot.vectors.array[missing] @ unit([vector])[0]
-        similar |= zip(missing, map(float, cosines), strict=True)
+
+    def compare(some: Sequence[int]) -> None:
+        """Add the cosines of ``some``: what was found by words alone has one too."""
+        missing = [row for row in some if row not in similar]
+        if vector is not None and missing:
+            cosines = snapshot.vectors.array[missing] @ unit([vector])[0]
+            similar.update(zip(missing, map(float, cosines), strict=True))
+
+    if query.mode != "hybrid":
+        ranked = dense or words
+    elif query.fusion == "ranks":
+        ranked = fuse_ranks([[r for r, _ in dense], [r for r, _ in words]], query.weights)
+    else:
+        # Each candidate with both of its scores, whichever way it was found.
+        both = list(dict.fromkeys(row for row, _ in (*dense, *words)))
+        compare(both)
+        by_words = zip(both, snapshot.words.scores(text, both), strict=True)
+        ranked = fuse_scores([[(r, similar[r]) for r in both], list(by_words)], query.weights)
+    compare([row for row, _ in ranked])
     records = {r.row: r for r in snapshot.records.get([row for row, _ in ranked])}
     return [Hit(records[row], s, similar.get(row)) for row, s in ranked if row in records]
 

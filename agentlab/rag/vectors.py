@@ -58,6 +58,15 @@ def unit(vectors: Any) -> NDArray[np.float32]:
     return np.asarray(array / lengths, dtype=np.float32)
 
 
+def opened(path: Path, dimensions: int) -> NDArray[np.float32]:
+    """The vectors in a file, one a row: on disk, until they are looked at."""
+    import numpy as np
+
+    if path.stat().st_size == 0:
+        return np.zeros((0, dimensions), np.float32)
+    return np.memmap(path, dtype="<f4", mode="r").reshape(-1, dimensions)
+
+
 class Vectors:
     """The vectors of one build, for searching."""
 

@@ -92,23 +92,26 @@ def _build(
     rows = writer.rows()
     total = first + len(change.chunks)
 
-    array = np.zeros((0, dimensions), np.float32) if base is None else base.vectors.array
-    if change.chunks:
-        fresh = vectors.unit([c.vector for c in change.chunks])
-        array = np.concatenate([array, fresh]) if first else fresh
+    fresh = (
+        vectors.unit([c.vector for c in change.chunks])
+        if change.chunks
+        else np.zeros((0, dimensions), np.float32)
+    )
+    kept: Sequence[int] | None = None
     renumbered: dict[int, int] | None = None
     if total - len(rows) > _MOST_GONE * total:
         writer.renumber(rows)
-        array = array[rows]
+        kept = rows
         renumbered = dict(enumerate(rows))
+        total = len(rows)
         rows = list(range(len(rows)))
     new_rows = [r for r in rows if (renumbered[r] if renumbered else r) >= first]
     texts = _texts(writer, new_rows, settings.titles)
     content = (int(base.manifest["content"], 16) if base else 0) + writer.content
     writer.close()
 
-    kind = vectors.chosen(settings.kind, len(array))
-    _write_vectors(folder, array, kind, base, renumbered is not None)
+    kind = vectors.chosen(settings.kind, total)
+    _write_vectors(folder, fresh, kind, base, kept)
     words = None if base is None else base.build.folder / keyword.FOLDER
     keyword.write_words(folder / keyword.FOLDER, settings.language, rows, texts, words, renumbered)
     manifest = {
@@ -119,7 +122,7 @@ def _build(
         "language": settings.language,
         "titles": settings.titles,
         "dimensions": dimensions,
-        "rows": len(array),
+        "rows": total,
         "chunks": len(rows),
         "content": f"{content % _CONTENT:032x}",
     }
@@ -139,20 +142,36 @@ def _texts(writer: records.RecordWriter, rows: Sequence[int], titles: bool) -> d
 
 
 def _write_vectors(
-    folder: Path, array: NDArray[np.float32], kind: str, base: Snapshot | None, moved: bool
+    folder: Path,
+    fresh: NDArray[np.float32],
+    kind: str,
+    base: Snapshot | None,
+    kept: Sequence[int] | None,
 ) -> None:
-    same = base is not None and not moved
+    """Write the vectors of ``base``, then ``fresh``; of those, only the rows ``kept`` if given."""
+    import numpy as np
+
+    same = base is not None and kept is None
     old = base.build.folder if base is not None else folder
-    known = len(base.vectors.array) if base is not None else 0
-    if same and known == len(array):
+    before = fresh[:0] if base is None else base.vectors.array
+    if same and not len(fresh):
         _link(old / vectors.FILE, folder / vectors.FILE)
         if kind != "flat":
             _link(old / vectors.GRAPH, folder / vectors.GRAPH)
         return
-    with (folder / vectors.FILE).open("wb") as file:
-        array.tofile(file)
+    path = folder / vectors.FILE
+    if same:  # copied by the system: there may be more of them than memory has room for
+        shutil.copyfile(old / vectors.FILE, path)
+        with path.open("ab") as file:
+            fresh.tofile(file)
+    else:
+        whole = np.concatenate([before, fresh]) if len(before) else fresh
+        (whole if kept is None else whole[kept]).tofile(path)
+    if kind == "flat":
+        return
+    array = vectors.opened(path, fresh.shape[1])
     usable = same and base is not None and base.manifest["kind"] == kind
-    vectors.write_graph(folder, array, kind, old / vectors.GRAPH if usable else None, known)
+    vectors.write_graph(folder, array, kind, old / vectors.GRAPH if usable else None, len(before))
 
 
 def _link(old: Path, new: Path) -> None:

@@ -53,6 +53,36 @@ def test_bm25_is_what_its_formula_says(tmp_path: Path) -> None:
     assert found == pytest.approx(expected, abs=1e-5)
 
 
+def test_scores_are_those_of_bm25s(tmp_path: Path) -> None:
+    import bm25s
+
+    write_words(tmp_path / "a", "english", range(5), dict(enumerate(TEXTS)), None, None)
+    vocabulary = {word: n for n, word in enumerate(dict.fromkeys(words(" ".join(TEXTS))))}
+    theirs = bm25s.BM25(method="lucene", k1=1.5, b=0.75)
+    numbers = [[vocabulary[word] for word in words(text)] for text in TEXTS]
+    theirs.index((numbers, dict(vocabulary)), show_progress=False)
+    ours = bm25s.BM25.load(tmp_path / "a" / "bm25", show_progress=False)
+    assert ours.vocab_dict == theirs.vocab_dict
+    for name in ("data", "indices", "indptr"):
+        assert np.array_equal(ours.scores[name], theirs.scores[name]), name
+
+
+def test_every_chunk_has_a_score(tmp_path: Path) -> None:
+    write_words(
+        tmp_path / "a",
+        "english",
+        [3, 5, 9],
+        dict(zip([3, 5, 9], TEXTS[:3], strict=True)),
+        None,
+        None,
+    )
+    found = Words(tmp_path / "a", "english")
+    assert found.scores("running cats", [9, 3, 5]) == pytest.approx(
+        [bm25("running cats", TEXTS[:3])[n] for n in (2, 0, 1)], abs=1e-5
+    )
+    assert found.scores("zebra", [5, 9]) == [0, 0]
+
+
 def test_an_index_of_words_can_grow_and_shrink(tmp_path: Path) -> None:
     write_words(tmp_path / "a", "english", range(3), dict(enumerate(TEXTS[:3])), None, None)
     write_words(tmp_path / "b", "english", [0, 2, 3], {3: TEXTS[1]}, tmp_path / "a", None)

@@ -69,6 +69,28 @@ def test_modes(index: Index) -> None:
     assert by_scores[0].metadata["score"] == pytest.approx(1.25)
 
 
+def test_fused_scores_are_whole(words: WordEmbeddings) -> None:
+    """What one way finds has the other's score as well, though it is not among its best."""
+    question = "the the the beta"
+    texts = ["the the the tree", "beta delta", "the the cat", "beta gamma rho"]
+    index = Index.from_texts(texts, words, ids=["a", "b", "c", "d"])
+    cosine, bm25 = (
+        {d.id: d.metadata["score"] for d in index.as_retriever(mode=mode, k=9).invoke(question)}
+        for mode in ("dense", "keyword")
+    )
+    best = {*list(cosine)[:2], *list(bm25)[:2]}
+    found = index.as_retriever(mode="hybrid", fusion="scores", k=2, depth=2).invoke(question)
+
+    def share(scores: dict[str | None, float], name: str | None) -> float:
+        values = [scores.get(n, 0.0) for n in best]
+        return (scores.get(name, 0.0) - min(values)) / ((max(values) - min(values)) or 1)
+
+    assert len(best) == 4
+    for document in found:
+        wanted = share(cosine, document.id) + 0.25 * share(bm25, document.id)
+        assert document.metadata["score"] == pytest.approx(wanted, abs=1e-4)
+
+
 def test_equal_texts_are_found_once(index: Index) -> None:
     found = ids(index.as_retriever(k=5).invoke("alpha beta"))
     assert ("t0" in found) != ("t4" in found)
