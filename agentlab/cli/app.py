@@ -30,6 +30,7 @@ COMMANDS = {
     "accept": "Take on what changed in a scenario's requests; its recorded answers stay.",
     "schema": "Write the JSON schema of scenario files, for editors.",
     "sessions": "List, show, export, import or delete stored conversations.",
+    "tune": "Find which stages of a search pay on your own questions.",
     "eval": "Measure a search or answers, with intervals.",
     "models": "List the models on this machine.",
     "doctor": "Say what is installed, which models and keys are found, and where files live.",

@@ -8,6 +8,10 @@
     intervals.py   bootstrap intervals, paired comparison
     report.py      Report: values by measure and question
     demo.py        the demo corpus
+    judged.py      questions with their judgements, from a folder or a file
+    tuning.py      which stages of a search gain for certain
+    searches.py    an index as tuning searches it
+    plot.py, plot_tuning.py   pictures
 
     samples.py     questions with answers, contexts and truths (Ragas)
     answers.py     samples -> Report
@@ -34,6 +38,7 @@ from agentlab.evaluation.grounding import (
 )
 from agentlab.evaluation.intervals import Comparison, Interval, compare, mean_interval
 from agentlab.evaluation.judge import Judge, expected_mark
+from agentlab.evaluation.judged import read_judged
 from agentlab.evaluation.judgements import Query, ranked, read_qrels, read_queries, read_run
 from agentlab.evaluation.matching import exact_match, normalise, token_f1
 from agentlab.evaluation.measures import (
@@ -55,6 +60,7 @@ from agentlab.evaluation.support import (
     word_and_number_overlap,
     word_overlap,
 )
+from agentlab.evaluation.tuning import Decision, Stage, Trial, Tuned, tune
 from agentlab.evaluation.verdicts import Verdict, decide
 
 __all__ = [
@@ -63,6 +69,7 @@ __all__ = [
     "Collected",
     "Comparison",
     "CosineSupport",
+    "Decision",
     "Faithfulness",
     "Interval",
     "Judge",
@@ -70,8 +77,11 @@ __all__ = [
     "Query",
     "Report",
     "Sample",
+    "Stage",
     "Statement",
     "Support",
+    "Trial",
+    "Tuned",
     "Verdict",
     "agreement",
     "answer_relevance",
@@ -96,6 +106,7 @@ __all__ = [
     "parse_measure",
     "precision",
     "ranked",
+    "read_judged",
     "read_qrels",
     "read_queries",
     "read_run",
@@ -104,6 +115,7 @@ __all__ = [
     "reciprocal_rank",
     "statements",
     "token_f1",
+    "tune",
     "word_and_number_overlap",
     "word_overlap",
 ]

@@ -7,6 +7,7 @@ import os
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from agentlab.errors import EvaluationError, MissingExtra
 from agentlab.evaluation.intervals import Interval
@@ -20,18 +21,9 @@ def plot_reports(reports: Mapping[str, Report], path: str | Path) -> None:
         MissingExtra: matplotlib is not installed.
         EvaluationError: the file is not named .png, or cannot be written.
     """
-    target = Path(path)
-    if target.suffix.lower() != ".png":
-        raise EvaluationError(f"the plot {str(target)!r} is not named .png")
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise MissingExtra(
-            "plots need the package matplotlib, which is not installed",
-            hint="uv sync --extra plot in the project, or pip install matplotlib",
-        ) from error
+    figure_type = figure_class(path)
     measures = list(dict.fromkeys(name for report in reports.values() for name in report.values))
-    figure = Figure(figsize=(2 + 1.4 * len(measures), 4), layout="constrained")
+    figure = figure_type(figsize=(2 + 1.4 * len(measures), 4), layout="constrained")
     axes = figure.add_subplot()
     width = 0.8 / max(len(reports), 1)
     for number, (name, report) in enumerate(reports.items()):
@@ -54,7 +46,7 @@ def plot_reports(reports: Mapping[str, Report], path: str | Path) -> None:
         figure.legend(loc="outside upper center", ncols=len(reports))
     data = io.BytesIO()
     figure.savefig(data, format="png", dpi=150)
-    _write(target, data.getvalue())
+    write_png(Path(path), data.getvalue())
 
 
 def _lengths(held: list[tuple[int, Interval]], side: int) -> list[float]:
@@ -63,7 +55,31 @@ def _lengths(held: list[tuple[int, Interval]], side: int) -> list[float]:
     return [max(side * (end - mean), 0.0) for end, mean in ends]
 
 
-def _write(target: Path, data: bytes) -> None:
+def figure_class(path: str | Path) -> Any:
+    """matplotlib's ``Figure``, for a picture at ``path``.
+
+    Raises:
+        MissingExtra: matplotlib is not installed.
+        EvaluationError: the file is not named .png.
+    """
+    if Path(path).suffix.lower() != ".png":
+        raise EvaluationError(f"the plot {str(path)!r} is not named .png")
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise MissingExtra(
+            "plots need the package matplotlib, which is not installed",
+            hint="uv sync --extra plot in the project, or pip install matplotlib",
+        ) from error
+    return Figure
+
+
+def write_png(target: Path, data: bytes) -> None:
+    """Write ``data`` to ``target``, whole or not at all.
+
+    Raises:
+        EvaluationError: it cannot be written.
+    """
     temporary = None
     try:
         with tempfile.NamedTemporaryFile(

@@ -8,6 +8,7 @@ Reranking for Reordering Documents and Producing Summaries", SIGIR 1998.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Hashable, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 K = TypeVar("K", bound=Hashable)
 RRF_K = 60  # the constant of the paper
+_LEAST = 1e-7  # a probability of 0 has no logit
 
 
 def check_weights(weights: Sequence[float], count: int) -> None:
@@ -61,6 +63,14 @@ def fuse_scores(
             share = (score - least) / span if span else 1.0
             scores[key] = scores.get(key, 0.0) + weight * share
     return _sorted(scores)
+
+
+def spread(scores: Sequence[float]) -> Sequence[float]:
+    """Probabilities as their logits, so that those near 0 or 1 can be told apart; else as given."""
+    if not all(0 <= score <= 1 for score in scores):
+        return scores
+    kept = [min(max(score, _LEAST), 1 - _LEAST) for score in scores]
+    return [math.log(score / (1 - score)) for score in kept]
 
 
 def _sorted(scores: dict[K, float]) -> list[tuple[K, float]]:

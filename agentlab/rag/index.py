@@ -24,6 +24,7 @@ from agentlab.rag.retriever import create_query, create_retriever
 from agentlab.rag.search import Query, search
 from agentlab.rag.snapshot import Snapshot
 from agentlab.rag.store import Store
+from agentlab.rag.tuned import read_tuned
 from agentlab.rag.writer import Change
 
 Paths: TypeAlias = str | Path | Iterable[str | Path]
@@ -204,6 +205,15 @@ class Index(LangChainStore):
             **{k: manifest[k] for k in ("content", "titles", "language")},
         }
 
+    @property
+    def tuned(self) -> dict[str, Any]:
+        """The options that ``agentlab tune`` found best: ``index.as_retriever(**index.tuned)``.
+
+        Raises:
+            ConfigError: the file that holds them is wrong.
+        """
+        return read_tuned(self.path)
+
     def __len__(self) -> int:
         """How many chunks there are."""
         return int(self._open().manifest["chunks"])
@@ -342,6 +352,8 @@ class Index(LangChainStore):
             mmr: from 1 (the most relevant) to 0 (the most different from one another).
             rerank: a reranker, its name, or True for the one in the box.
             rerank_depth: how many are reranked (10); the others are left out.
+            rerank_weight: who orders them, from 1 (the reranker alone) to 0 (the search alone);
+                by default both by half.
             depth: how many candidates are looked at (50, or 4 times ``k``).
             parents: give the larger pieces of small chunks (True).
 

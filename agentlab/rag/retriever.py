@@ -17,7 +17,7 @@ from agentlab.models._parameters import check_parameters
 from agentlab.models.reranker import load_reranker
 from agentlab.rag.fuse import check_weights, fuse_ranks
 from agentlab.rag.preparing import with_title
-from agentlab.rag.search import Query
+from agentlab.rag.search import RERANK_WEIGHT, Query
 
 if TYPE_CHECKING:
     from agentlab.rag.index import Index
@@ -42,6 +42,8 @@ class IndexRetriever(BaseRetriever):
     def identity(self) -> Mapping[str, Any]:
         """What is searched, and how: a recording holds for nothing else."""
         how = {f.name: getattr(self.query, f.name) for f in fields(self.query)}
+        if how["rerank_weight"] == RERANK_WEIGHT:  # recordings from before there was it hold
+            del how["rerank_weight"]
         how["rerank"] = getattr(self.query.rerank, "identity", None)
         if callable(self.query.filter):
             how["filter"] = getattr(self.query.filter, "__qualname__", "a function")

@@ -32,7 +32,7 @@ FORMAT = 1
 CURRENT = "current.json"
 _MANIFEST = "manifest.json"
 LOCK = "lock"
-_OURS = ("build-", ".new-", CURRENT, LOCK)
+_OURS = ("build-", ".new-", CURRENT, LOCK, "search.toml")
 _RACES = 20  # a reader that is overtaken by writers looks again
 
 

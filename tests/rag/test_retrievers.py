@@ -151,12 +151,33 @@ def test_diversity(words: WordEmbeddings) -> None:
 
 def test_reranking(index: Index) -> None:
     length = Length()
-    found = index.as_retriever(k=2, rerank=length, rerank_depth=3).invoke("alpha beta delta")
+    options = {"k": 2, "rerank": length, "rerank_depth": 3, "rerank_weight": 1}
+    found = index.as_retriever(**options).invoke("alpha beta delta")
     assert len(length.read) == 3
     assert [d.metadata["score"] for d in found] == sorted(
         (d.metadata["score"] for d in found), reverse=True
     )
     assert index.search("alpha", rerank=length, threshold=2.0) == []
+
+
+class Given:
+    """A reranker with scores by text."""
+
+    def __init__(self, **scores: float) -> None:
+        self.scores = scores
+
+    def rerank(self, query: str, texts: Any) -> list[float]:
+        return [self.scores[text.split()[0]] for text in texts]
+
+
+@pytest.mark.parametrize(("weight", "order"), [(1.0, "cba"), (0.5, "bac"), (0.0, "abc")])
+def test_a_reranker_may_decide_in_part(words: WordEmbeddings, weight: float, order: str) -> None:
+    texts = ["a x x x x", "b x x x y", "c y y y y"]
+    index = Index.from_texts(texts, words, ids=["a", "b", "c"])
+    given = Given(a=0.02, b=0.97, c=0.98)
+    found = index.search("x", rerank=given, rerank_weight=weight, k=3)
+    assert "".join(str(d.id) for d in found) == order
+    assert found[0].metadata["score"] == given.scores[order[0]]
 
 
 def test_options_of_langchain(index: Index) -> None:

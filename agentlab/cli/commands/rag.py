@@ -31,12 +31,16 @@ def rag(
         typer.Option("--param", metavar="NAME=VALUE", help="A parameter of the model."),
     ] = None,
     mode: Annotated[
-        str, typer.Option(help="dense (by meaning), keyword (BM25) or hybrid (both).")
-    ] = "hybrid",
+        str | None,
+        typer.Option(help="dense (by meaning), keyword (BM25) or hybrid (both), the default."),
+    ] = None,
     k: Annotated[int, typer.Option("--k", "-k", help="How many chunks to answer from.")] = 4,
     rerank: Annotated[
-        bool, typer.Option("--rerank", help="Read the best 10 again, together with the question.")
-    ] = False,
+        bool | None,
+        typer.Option(
+            "--rerank/--no-rerank", help="Read the best 10 again, together with the question."
+        ),
+    ] = None,
     threshold: Annotated[
         float | None, typer.Option(help="Leave out what is less fit, all of it if need be.")
     ] = None,
@@ -54,15 +58,14 @@ def rag(
     from agentlab.cli.console import Console
     from agentlab.cli.interrupts import interruptible
     from agentlab.cli.jsonlines import write_event
+    from agentlab.cli.searching import retriever_of
     from agentlab.cli.values import read_params
     from agentlab.models import load_model
     from agentlab.rag import Index, create_rag
 
     console = Console()
     text = _question(question)
-    retriever = Index.open(folder).as_retriever(
-        k=k, mode=mode, rerank="minilm" if rerank else None, threshold=threshold
-    )
+    retriever = retriever_of(Index.open(folder), k=k, mode=mode, rerank=rerank, threshold=threshold)
     runnable = create_rag(load_model(model, **read_params(params or [])), retriever, prompt)
     with interruptible():
         try:

@@ -23,14 +23,19 @@ def search(
     folder: Annotated[str, typer.Argument(metavar="DIR", help="The folder of the index.")],
     query: Annotated[str, typer.Argument(metavar="QUERY", help="The question; - reads stdin.")],
     mode: Annotated[
-        str, typer.Option(help="dense (by meaning), keyword (BM25) or hybrid (both).")
-    ] = "hybrid",
+        str | None,
+        typer.Option(help="dense (by meaning), keyword (BM25) or hybrid (both), the default."),
+    ] = None,
     k: Annotated[int, typer.Option("--k", "-k", help="How many to show.")] = 5,
     rerank: Annotated[
-        bool, typer.Option("--rerank", help="Read the best 10 again, together with the question.")
-    ] = False,
+        bool | None,
+        typer.Option(
+            "--rerank/--no-rerank", help="Read the best 10 again, together with the question."
+        ),
+    ] = None,
     reranker: Annotated[
-        str | None, typer.Option(metavar="SPEC", help="minilm or cohere:NAME, with --rerank.")
+        str | None,
+        typer.Option(metavar="SPEC", help="Rerank with this: minilm, gguf:PATH, …"),
     ] = None,
     threshold: Annotated[
         float | None, typer.Option(help="Leave out what is less fit, all of it if need be.")
@@ -48,22 +53,25 @@ def search(
     full: Annotated[bool, typer.Option("--full", help="Show whole chunks.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Write one JSON object a line.")] = False,
 ) -> None:
-    """Search the index in DIR.
+    """Search the index in DIR, as agentlab tune found best where it was tuned.
 
     agentlab search my-index "how do I record a run?" --rerank
     """
     from agentlab.cli.console import Console
     from agentlab.cli.interrupts import interruptible
     from agentlab.cli.jsonlines import as_json as json_of
+    from agentlab.cli.searching import retriever_of
     from agentlab.cli.values import read_params
     from agentlab.rag import Index
 
     console = Console()
     text = _question(query)
-    retriever = Index.open(folder).as_retriever(
+    retriever = retriever_of(
+        Index.open(folder),
         k=k,
         mode=mode,
-        rerank=(reranker or "minilm") if rerank or reranker else None,
+        rerank=rerank,
+        reranker=reranker,
         threshold=threshold,
         mmr=mmr,
         filter=read_params(filters) if filters else None,
