@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import functools
 import math
 import re
 from collections.abc import Iterable, Mapping
@@ -74,6 +75,11 @@ def read_script(path: Path) -> tuple[tuple[Reply, ...], bytes]:
         ) from error
     if len(data) > MAX_BYTES:
         raise ConfigError(f"{path}: a script may have {MAX_BYTES} bytes, this has {len(data)}")
+    return _parsed(data, path), data
+
+
+@functools.lru_cache(maxsize=16)  # a suite of scenarios reads the same script for each of them
+def _parsed(data: bytes, path: Path) -> tuple[Reply, ...]:
     script = load_yaml(data, path)
     if not isinstance(script, Located):
         raise ConfigError(
@@ -83,7 +89,7 @@ def read_script(path: Path) -> tuple[tuple[Reply, ...], bytes]:
     _check_keys(script, ("replies",), str(path))
     if "replies" not in script:
         raise ConfigError(f"{path}:1: the script has no `replies`")
-    return parse_replies(script["replies"], str(path)), data
+    return parse_replies(script["replies"], str(path))
 
 
 def parse_replies(replies: Any, where: str) -> tuple[Reply, ...]:

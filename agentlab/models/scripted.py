@@ -15,6 +15,7 @@ Nothing is computed: tokens are words, and the sampling parameters are accepted 
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 import re
@@ -225,7 +226,8 @@ class ScriptedChatModel(BaseChatModel):
                     calls = []
                     for call in reply.tool_calls:
                         progress.tool_calls += 1
-                        calls.append({**call, "id": call["id"] or f"call_{progress.tool_calls}"})
+                        name = call["id"] or f"call_{progress.tool_calls}"
+                        calls.append({**copy.deepcopy(call), "id": name})
                     return reply, calls
             given = sum(progress.used.values())
         shown = last if len(last) <= 80 else last[:79] + "…"
