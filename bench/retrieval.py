@@ -18,8 +18,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from langchain_core.documents import Document
+
 from agentlab.evaluation import Report, collect, evaluate_run, read_qrels, read_queries
 from agentlab.rag import Index
+from agentlab.rag.preparing import with_title
 from bench.report import machine
 
 MEASURES = ("ndcg@10", "map", "recall@10")
@@ -28,7 +31,15 @@ WAYS: dict[str, dict[str, Any]] = {
     "dense": {"mode": "dense"},
     "hybrid, 1 to 0.25": {"mode": "hybrid"},
     "hybrid, equal weights": {"mode": "hybrid", "weights": (1.0, 1.0)},
-    "dense, best 10 reranked": {"mode": "dense", "rerank": "minilm"},
+    "hybrid, by scores": {"mode": "hybrid", "fusion": "scores"},
+    "hybrid, by scores, 1 to 0.5": {"mode": "hybrid", "fusion": "scores", "weights": (1.0, 0.5)},
+    "dense, best 10 reranked by half": {"mode": "dense", "rerank": "minilm"},
+    "dense, best 10 reranked": {"mode": "dense", "rerank": "minilm", "rerank_weight": 1.0},
+    "hybrid, best 20 reranked by half": {
+        "mode": "hybrid",
+        "rerank": "minilm",
+        "rerank_depth": 20,
+    },
 }
 
 
@@ -36,18 +47,26 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.retrieval")
     parser.add_argument("--data", type=Path, required=True, help="the folder of the collections")
     parser.add_argument("--collections", nargs="+", default=["med", "cisi", "hotpotqa"])
+    parser.add_argument(
+        "--others",
+        type=Path,
+        nargs="*",
+        help="other libraries too; folders that LlamaIndex and Haystack are installed in",
+    )
+    parser.add_argument("--no-rerank", action="store_true", help="leave out the reranker")
     options = parser.parse_args()
+    sys.path += map(str, options.others or ())  # after our own packages
     print(f"{machine()}\n")
     print("| collection | documents | questions | way | nDCG@10 | mAP | recall@10 | "
           "less dense, nDCG@10 | ms a question |")  # fmt: skip
     print("| --- | ---: | ---: | --- | ---: | ---: | ---: | ---: | ---: |")
     for name in options.collections:
         with collection(options.data / name) as folder:
-            for line in measured(name, folder):
+            for line in measured(name, folder, options):
                 print(line, flush=True)
 
 
-def measured(name: str, folder: Path) -> Iterator[str]:
+def measured(name: str, folder: Path, options: argparse.Namespace) -> Iterator[str]:
     """A row of the table for each way to search the collection in ``folder``."""
     queries = read_queries(folder / "queries.jsonl")
     qrels = read_qrels(folder / "qrels.tsv")
@@ -60,16 +79,43 @@ def measured(name: str, folder: Path) -> Iterator[str]:
     print(f"\r{name}: built in {time.perf_counter() - began:.0f} s", file=sys.stderr)
     documents = sum(1 for line in (folder / "corpus.jsonl").open() if line.strip())
     reports: dict[str, Report] = {}
-    for way in ("dense", *(w for w in WAYS if w != "dense")):
+    for way, k, retriever in _retrievers(index, options):
+        if isinstance(retriever, str):
+            print(f"{name}: {way}: {retriever}", file=sys.stderr)
+            continue
         # A document that was parted comes more than once, and counts once.
-        k = 10 if "rerank" in WAYS[way] else 100
-        found = collect(index.as_retriever(k=k, **WAYS[way]), queries, qrels)
+        found = collect(retriever, queries, qrels)
         reports[way] = evaluate_run(found.run, qrels, MEASURES)
         # The mean average precision of ten documents is not that of a hundred.
         cells = ["" if m == "map" and k == 10 else _interval(reports[way], m) for m in MEASURES]
         ms = 1000 * found.seconds_per_question
         row = [name, f"{documents:,}", str(len(found.run)), way, *cells]
         yield f"| {' | '.join([*row, _against(reports, way), f'{ms:,.0f}'])} |"
+
+
+def _retrievers(index: Index, options: argparse.Namespace) -> Iterator[tuple[str, int, Any]]:
+    """Name, how many results, and what searches, or why nothing does."""
+    for way in ("dense", *(w for w in WAYS if w != "dense")):
+        reranks = "rerank" in WAYS[way]
+        k = 10 if reranks else 100
+        if not (reranks and options.no_rerank):
+            yield way, k, index.as_retriever(k=k, **WAYS[way])
+    if options.others is None:
+        return
+    from bench.retrieval_others import K, others
+
+    snapshot = index._open()
+    records = snapshot.records.get(range(len(snapshot.vectors.array)))
+    chunks = [
+        Document(
+            page_content=with_title(r.document.page_content, r.document.metadata),
+            metadata={"id": r.document.metadata["id"]},
+        )
+        for r in records
+    ]
+    vectors = snapshot.vectors.array[[r.row for r in records]].tolist()
+    for way, retriever in others(chunks, vectors, index.embeddings):
+        yield way, K, retriever
 
 
 def _interval(report: Report, measure: str) -> str:
