@@ -48,6 +48,18 @@ class Thought(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class Considered(Event):
+    """Something on the way to an answer: one of several answers, a thought, a refused answer.
+
+    ``kind`` is ``path``, ``thought``, ``refused`` or ``field``; ``detail`` has what is known of it.
+    """
+
+    kind: str
+    text: str
+    detail: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class ToolCall(Event):
     """A tool is about to run."""
 
@@ -72,6 +84,21 @@ class Retrieved(Event):
 
     query: str
     documents: tuple[dict[str, Any], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Planned(Event):
+    """A step of a search was taken: a node of its plan, below the one whose text is ``parent``.
+
+    ``kind`` is ``search``, ``rewrite``, ``hop``, ``route``, …; ``note`` says what came of it,
+    ``found`` are the ids of documents.
+    """
+
+    kind: str
+    text: str
+    note: str
+    found: tuple[str, ...]
+    parent: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from contextlib import aclosing, closing
 from typing import Any
 
 from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import BaseMessage
 from langchain_core.runnables import Runnable, RunnableConfig, ensure_config
 from langchain_core.runnables.config import (
     get_async_callback_manager_for_config,
@@ -20,11 +21,12 @@ from agentlab.chains.driving import adriven, driven
 from agentlab.chains.happenings import Run
 from agentlab.chains.usage import UsageCounter
 from agentlab.errors import ConfigError, ContextOverflow, TurnCancelled
-from agentlab.events import Answer, Event
+from agentlab.events import Answer, Event, Token
 from agentlab.prompts import Prompt, load_prompt
-from agentlab.rag.answering import Answering
+from agentlab.rag.answering import Answering, peeked
 from agentlab.rag.asking import Asker, unbound
 from agentlab.rag.citing import MIN_SUPPORT, NOT_FOUND
+from agentlab.rag.finding import Finding
 from agentlab.rag.question import read_question
 
 PROMPT = "rag/answer"
@@ -38,6 +40,7 @@ def create_rag(
     min_score: float | None = None,
     min_support: float = MIN_SUPPORT,
     not_found: str = NOT_FOUND,
+    techniques: Any = (),
 ) -> Rag:
     """Answers to questions, from what ``retriever`` finds, each sentence checked and cited.
 
@@ -55,6 +58,9 @@ def create_rag(
         min_score: documents whose ``score`` is below it are not used.
         min_support: the share of a sentence's words that must be in the documents it cites.
         not_found: the answer where there is none.
+        techniques: how it is searched: ``"auto"``, or a list of names and ``{name: options}``, the
+            first outermost; see :mod:`agentlab.rag.techniques`. For ``route`` and ``agentic``,
+            ``retriever`` may be several by name.
 
     Raises:
         ConfigError: a name is unknown, or a value is wrong.
@@ -64,7 +70,12 @@ def create_rag(
     if not not_found.strip():
         raise ConfigError("not_found must be a text", hint=f"by default it is {NOT_FOUND!r}")
     bare, kwargs = unbound(model)
-    found = retriever.as_retriever() if hasattr(retriever, "as_retriever") else retriever
+    if techniques:
+        from agentlab.rag.techniques.composing import compose
+
+        retriever = compose(bare.bind(**kwargs) if kwargs else bare, retriever, techniques)
+    plain = hasattr(retriever, "as_retriever") and not getattr(retriever, "plans", False)
+    found = retriever.as_retriever() if plain else retriever
     if not isinstance(found, Runnable):
         raise ConfigError(
             f"an answer needs a retriever, not {type(retriever).__name__}",
@@ -89,7 +100,9 @@ class Rag(Runnable[Any, Any]):
     - ``documents``: those the model was shown, in order, each with ``number``, ``id``, ``text`` and
       its metadata; ``contexts``: their texts; ``dropped``: ids of those that did not fit;
     - ``usage``: ``input_tokens``, ``output_tokens`` and ``model_calls``;
-    - ``messages``: what the turn adds to a conversation.
+    - ``messages``: what the turn adds to a conversation;
+    - with techniques ``plan``, a tree of nodes with ``kind``, ``text``, ``note``, ``found`` and
+      ``children``; ``routes``, those taken; ``declined``, why nothing was searched or used.
     """
 
     def __init__(
@@ -106,6 +119,15 @@ class Rag(Runnable[Any, Any]):
         self.takes_history = asker.prompt.takes_history
         self._asker = asker
         self._checks = (min_score, min_support, not_found)
+
+    @property
+    def prompt(self) -> Prompt:
+        """What the model is asked by."""
+        return self._asker.prompt
+
+    def peek(self, input: Any) -> list[BaseMessage]:
+        """What the model would be shown. A question is looked up; an empty one is left out."""
+        return peeked(self._asker, self.retriever, input, self._checks[0])
 
     def __repr__(self) -> str:
         return f"Rag({self.retriever!r})"
@@ -140,9 +162,9 @@ class Rag(Runnable[Any, Any]):
     ) -> Generator[Event, None, None]:
         """Answer, and yield what happens.
 
-        ``Retrieved``; a ``Token`` a sentence, once it was checked (together they are the answer);
-        ``Warned`` where documents did not fit or the answer was cut; ``Usage``; ``Answer`` with the
-        result. Closing the iterator stops the model.
+        ``Planned`` and ``Retrieved``; a ``Token`` a sentence, once it was checked (together they
+        are the answer); ``Warned`` where documents did not fit or the answer was cut; ``Usage``;
+        ``Answer`` with the result. Closing the iterator stops the model.
         """
         _refuse(kwargs)
         question, history = read_question(input)
@@ -154,7 +176,9 @@ class Rag(Runnable[Any, Any]):
         inner = patch_config(config, callbacks=manager.get_child(), run_name="")
         answering = Answering(self._asker, question, history, *self._checks)
         try:
-            yield answering.retrieved(self.retriever.invoke(question, _named(inner, "retrieve")))
+            finding = Finding(self.retriever, question, history)
+            yield from finding.events(_named(inner, "retrieve"))
+            yield answering.retrieved(finding.documents)
             while answering.asks:
                 try:
                     # An error cancels the scope, so each attempt has its own.
@@ -168,11 +192,14 @@ class Rag(Runnable[Any, Any]):
                     answering.drop(error)
                 else:
                     answering.asks = False
-            yield from answering.end()
+            if finding.answer is None:
+                yield from answering.end()
+            else:
+                yield Token(finding.answer)
         except BaseException as error:
             manager.on_chain_error(_traced(error))
             raise
-        result = answering.result(usage.usage)
+        result = finding.of_result(answering.result(usage.usage))
         manager.on_chain_end(result)
         yield usage.usage
         yield Answer(result)
@@ -191,8 +218,11 @@ class Rag(Runnable[Any, Any]):
         inner = patch_config(config, callbacks=manager.get_child(), run_name="")
         answering = Answering(self._asker, question, history, *self._checks)
         try:
-            found = await self.retriever.ainvoke(question, _named(inner, "retrieve"))
-            yield answering.retrieved(found)
+            finding = Finding(self.retriever, question, history)
+            async with aclosing(finding.aevents(_named(inner, "retrieve"))) as events:
+                async for event in events:
+                    yield event
+            yield answering.retrieved(finding.documents)
             while answering.asks:
                 try:
                     with cancellation.child() as (scope, context):
@@ -206,12 +236,15 @@ class Rag(Runnable[Any, Any]):
                     answering.drop(error)
                 else:
                     answering.asks = False
-            for event in answering.end():
-                yield event
+            if finding.answer is None:
+                for event in answering.end():
+                    yield event
+            else:
+                yield Token(finding.answer)
         except BaseException as error:
             await manager.on_chain_error(_traced(error))
             raise
-        result = answering.result(usage.usage)
+        result = finding.of_result(answering.result(usage.usage))
         await manager.on_chain_end(result)
         yield usage.usage
         yield Answer(result)

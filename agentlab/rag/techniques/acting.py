@@ -1,0 +1,165 @@
+"""Agentic retrieval: a model that searches as often as it likes, in one or several indexes.
+
+Source: Yao et al., "ReAct: Synergizing Reasoning and Acting in Language Models", ICLR 2023.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+from langchain_core.documents import Document
+from langchain_core.messages import ToolMessage
+from langchain_core.tools import BaseTool, StructuredTool
+from pydantic import BaseModel, Field, create_model
+
+from agentlab.agents import Limits, create_agent
+from agentlab.errors import ConfigError
+from agentlab.rag.techniques.evidence import ids_of, interleaved
+from agentlab.rag.techniques.steps import Steps, act
+from agentlab.rag.techniques.technique import (
+    Found,
+    Simple,
+    Task,
+    Technique,
+    planned,
+    technique_of,
+)
+from agentlab.tools import ToolPolicy, guard
+
+TOOL = "search_documents"
+_SHOWN = 1_200  # characters of a document
+
+
+def search_documents(
+    sources: Any, *, name: str = TOOL, descriptions: Mapping[str, str] | None = None
+) -> BaseTool:
+    """A tool that searches documents, for any agent.
+
+    The model is shown the texts; the documents themselves are the ``artifact`` of the tool's
+    message, for citations.
+
+    Args:
+        sources: an index, a retriever or a technique; or several by name, of which the model
+            chooses one each time.
+        name: the tool's name.
+        descriptions: what each of several sources holds.
+
+    Raises:
+        ConfigError: there is no source.
+    """
+    named = sources if isinstance(sources, Mapping) else {"documents": sources}
+    if not named:
+        raise ConfigError("there is nothing to search", hint='for example {"handbook": index}')
+    techniques = {key: technique_of(source) for key, source in named.items()}
+    only = next(iter(techniques)) if len(techniques) == 1 else None
+
+    # A plain retriever is asked itself, so that a recording holds its call.
+    searched = {k: t.retriever if isinstance(t, Simple) else t for k, t in techniques.items()}
+
+    def run(query: str, source: str = only or "") -> tuple[str, list[Document]]:
+        return _told(searched[only or source].invoke(query))
+
+    async def arun(query: str, source: str = only or "") -> tuple[str, list[Document]]:
+        return _told(await searched[only or source].ainvoke(query))
+
+    about = "Search documents for what you need to know; ask for one thing at a time."
+    held = [f"{key} ({(descriptions or {}).get(key, key)})" for key in techniques]
+    if only is None:
+        about += f" The sources are: {', '.join(held)}."
+    return guard(
+        StructuredTool.from_function(
+            run,
+            arun,
+            name=name,
+            description=about,
+            args_schema=_arguments(list(techniques)),
+            response_format="content_and_artifact",
+        ),
+        ToolPolicy(max_result=8_000, timeout=300),
+    )
+
+
+def agentic(
+    model: Any,
+    sources: Any,
+    *,
+    tools: Sequence[Any] = (),
+    descriptions: Mapping[str, str] | None = None,
+    max_steps: int = 4,
+    limits: Limits | None = None,
+    k: int = 10,
+) -> Agentic:
+    """An agent searches until it can answer; what it found is the evidence for the cited answer.
+
+    Args:
+        model: a chat model or its spec.
+        sources: see :func:`search_documents`; a technique in it becomes a tool of its own name.
+        tools: more tools.
+        descriptions: what each source holds.
+        max_steps: how often it may search.
+        limits: of calls, tokens and seconds.
+        k: how many documents are kept.
+
+    Raises:
+        ConfigError: a value is wrong.
+    """
+    made = [search_documents(sources, descriptions=descriptions), *tools]
+    return Agentic(create_agent(model, made, max_steps=max_steps, limits=limits), k)
+
+
+class Agentic(Technique):
+    """See :func:`agentic`."""
+
+    def __init__(self, agent: Any, k: int) -> None:
+        self.name = "agentic"
+        self.agent = agent
+        self._k = k
+
+    def steps(self, task: Task) -> Steps[Found]:
+        """See :class:`Technique`."""
+        node = task.node.add("agent", task.question)
+        said = {"input": task.question, "history": list(task.history)}
+        result = yield from act(self.agent, said)
+        rankings: list[list[Document]] = []
+        calls = {c["id"]: c for m in result["messages"] for c in getattr(m, "tool_calls", ())}
+        for message in result["messages"]:
+            if isinstance(message, ToolMessage) and (found := _documents(message)) is not None:
+                call = calls.get(message.tool_call_id, {})
+                args = call.get("args", {})
+                child = node.add("search", str(args.get("query", "")))
+                child.found = ids_of(found)
+                rankings.append(found)
+                yield planned(child, node)
+        node.note = f"{len(rankings)} searches"
+        if result["stopped"]:
+            node.note += f", stopped by its limit of {result['stopped']}"
+        yield planned(node, task.node)
+        if not rankings:  # it answered from what it knows: that is no evidence
+            return Found(declined="the agent searched nothing")
+        return Found(interleaved(rankings, self._k))
+
+
+def _documents(message: ToolMessage) -> list[Document] | None:
+    artifact = message.artifact
+    if not isinstance(artifact, list) or not all(isinstance(d, Document) for d in artifact):
+        return None
+    return artifact
+
+
+def _told(documents: Sequence[Document]) -> tuple[str, list[Document]]:
+    from agentlab.tools.results import shorten
+
+    lines = []
+    for number, document in enumerate(documents, 1):
+        title = document.metadata.get("title") or document.metadata.get("source") or ""
+        lines.append(f"[{number}] {title}\n{shorten(document.page_content, _SHOWN)}")
+    return "\n\n".join(lines) or "Nothing was found.", list(documents)
+
+
+def _arguments(names: Sequence[str]) -> type[BaseModel]:
+    query = (str, Field(description="what to search for", max_length=300))
+    if len(names) == 1:
+        return create_model("SearchDocuments", query=query)
+    where: Any = Literal[tuple(names)]
+    return create_model("SearchDocuments", query=query, source=(where, Field(description="where")))

@@ -1,0 +1,94 @@
+"""``auto``: each question gets what it needs, so that a simple one costs one search.
+
+Source: Jeong et al., "Adaptive-RAG: Learning to Adapt Retrieval-Augmented Large Language Models
+through Question Complexity", NAACL 2024.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from langchain_core.embeddings import Embeddings
+from langchain_core.runnables import Runnable
+
+from agentlab.models.embeddings import load_embeddings
+from agentlab.rag.techniques.control import Control
+from agentlab.rag.techniques.hopping import MultiHop
+from agentlab.rag.techniques.kinds import Kinds
+from agentlab.rag.techniques.querying import multi_query
+from agentlab.rag.techniques.rewriting import Rewrite, rewrite
+from agentlab.rag.techniques.steps import Steps
+from agentlab.rag.techniques.technique import Found, Task, Technique, planned, technique_of
+
+
+def auto(
+    model: Any,
+    retriever: Any,
+    *,
+    embeddings: str | Embeddings = "bge-small",
+    min_similarity: float | None = None,
+    max_hops: int = 3,
+    n: int = 3,
+    k: int = 10,
+    direct: Runnable[Any, Any] | None = None,
+) -> Rewrite:
+    """Chooses by the kind of the question, without asking a model:
+
+    =============================  =========================================================
+    a single fact                  one search
+    a comparison                   :func:`multi_query`
+    one thing that leads to others :func:`multi_hop`
+    chatty, or of a conversation   :func:`rewrite`, then one of these
+    a remark                       no search
+    out of scope                   one search, then declined by ``min_similarity``
+    =============================  =========================================================
+
+    Args:
+        model: a chat model or its spec.
+        retriever: any of LangChain's, an index or a technique.
+        embeddings: tell the kind.
+        min_similarity: where the best document of a single search is less similar (by its
+            ``similarity`` or ``score``, which are cosines unless it was reranked or found by
+            keywords), the question is declined; None declines none.
+        max_hops: of a chain.
+        n: queries of a comparison.
+        k: how many documents of a chain are kept.
+        direct: answers what needs no search.
+    """
+    inner = technique_of(retriever)
+    kinds = Kinds(load_embeddings(embeddings))
+    ways = {
+        "single": inner,
+        "comparison": multi_query(model, inner, n),
+        "chain": MultiHop(Control(model), inner, max_hops, k=k),
+    }
+    return rewrite(model, Chooser(kinds, ways, min_similarity), direct=direct)
+
+
+class Chooser(Technique):
+    """See :func:`auto`."""
+
+    def __init__(
+        self, kinds: Kinds, ways: dict[str, Technique], min_similarity: float | None
+    ) -> None:
+        self.name = "auto"
+        self.inner = ways["single"]
+        self._kinds = kinds
+        self._ways = ways
+        self._min_similarity = min_similarity
+
+    def steps(self, task: Task) -> Steps[Found]:
+        """See :class:`Technique`."""
+        kind = self._kinds.of(task.question)
+        node = task.node.add("kind", task.question, kind)
+        yield planned(node, task.node)
+        found = yield from self._ways[kind].steps(task.below(node))
+        least = self._min_similarity
+        if kind == "single" and least is not None and found.answer is None:
+            values = [
+                d.metadata.get("similarity", d.metadata.get("score")) for d in found.documents
+            ]
+            known = [value for value in values if isinstance(value, int | float)]
+            if known and max(known) < least:
+                return Found(declined="no document is near the question", routes=found.routes)
+        return found
