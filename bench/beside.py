@@ -15,12 +15,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
-
-import vcr
 
 from agentlab.boundary import recordable
 from agentlab.models import load_model
@@ -128,51 +125,66 @@ def script(server: OpenAIServer, steps: int) -> None:
         server.reply(prose(1000 + index), tool_calls=calls)
 
 
-def recordings(rounds: int, steps: int = 40) -> dict[str, Any]:
-    """An agent of 40 steps of 4 KB: size, `git diff` of one edited word, CPU of a replay."""
-    with tempfile.TemporaryDirectory() as name, openai_server() as server:
-        for _ in range(4):  # two recordings, and two more after the edit
+def git(folder: Path, *arguments: str) -> bytes:
+    """Run git in ``folder`` and return what it says."""
+    identity = ("-c", "user.name=bench", "-c", "user.email=bench@localhost")
+    command = ["git", *identity, *arguments]
+    return subprocess.run(command, cwd=folder, check=True, capture_output=True).stdout
+
+
+def rerecorded(folder: Path, steps: int, rounds: int = 0, *, vcrpy: bool = True) -> dict[str, Any]:
+    """An agent of ``steps`` steps of 4 KB, recorded in ``folder``: size, CPU of a replay, and the
+    `git diff` of recording it again with one word of the system prompt edited.
+
+    The server gives answers and tool calls identifiers of their own and counts tokens.
+    """
+    whiches = ("agentlab", "vcrpy") if vcrpy else ("agentlab",)
+    with openai_server(lifelike=True) as server:
+        for _ in range(2 * len(whiches)):
             script(server, steps)
-        folder = Path(name)
-        subprocess.run(["git", "init", "-q"], cwd=folder, check=True)
+        git(folder, "init", "-q")
         model = load_model("openai:demo", base_url=server.url, api_key="none")
         tools = recordable(look_up)
         paths = {"agentlab": folder / "agentlab.jsonl", "vcrpy": folder / "vcr.yaml"}
-        tapes: dict[str, Callable[[str], AbstractContextManager[Any]]] = {
-            "agentlab": lambda mode: cassette(paths["agentlab"], mode=mode),  # type: ignore[arg-type]
-            "vcrpy": lambda mode: vcr.use_cassette(paths["vcrpy"], record_mode=mode),
-        }
 
-        def run(which: str, mode: str, system: str = SYSTEM) -> None:
-            with tapes[which](mode):
+        def run(which: str, mode: Any, system: str = SYSTEM) -> None:
+            if which == "agentlab":
+                tape: AbstractContextManager[Any] = cassette(paths[which], mode=mode)
+            else:
+                import vcr
+
+                tape = vcr.use_cassette(paths[which], record_mode=mode)
+            with tape:
                 agent(model, tools, system)
 
-        def git(*arguments: str) -> bytes:
-            identity = ("-c", "user.name=bench", "-c", "user.email=bench@localhost")
-            command = ["git", *identity, *arguments]
-            return subprocess.run(command, cwd=folder, check=True, capture_output=True).stdout
-
         result: dict[str, Any] = {}
-        for which, path in paths.items():
+        for which in whiches:
             run(which, "all")
-            result[f"bytes_{which}"] = path.stat().st_size
-        git("add", ".")
-        git("commit", "-q", "-m", "recorded")
+            result[f"bytes_{which}"] = paths[which].stat().st_size
+        git(folder, "add", ".")
+        git(folder, "commit", "-q", "-m", "recorded")
         asked = len(server.requests)
-        found: dict[str, list[float]] = {which: [] for which in paths}
+        found: dict[str, list[float]] = {which: [] for which in whiches}
         for _ in range(rounds):
-            for which in paths:
+            for which in whiches:
                 start = time.process_time()
                 run(which, "none")
                 found[which].append(1000 * (time.process_time() - start))
         if len(server.requests) != asked:
             raise SystemExit("a replay asked the server")
-        for which, path in paths.items():
-            result[f"replay_ms_{which}"] = round(statistics.median(found[which]), 1)
-            path.unlink()  # vcrpy's mode `all` adds to what there is
+        for which in whiches:
+            if rounds:
+                result[f"replay_ms_{which}"] = round(statistics.median(found[which]), 1)
+            paths[which].unlink()  # vcrpy's mode `all` adds to what there is
             run(which, "all", SYSTEM.replace("manager", "supervisor", 1))
-            result[f"diff_bytes_{which}"] = len(git("diff", "--", path.name))
+            result[f"diff_bytes_{which}"] = len(git(folder, "diff", "--", paths[which].name))
         return result
+
+
+def recordings(rounds: int, steps: int = 40) -> dict[str, Any]:
+    """See :func:`rerecorded`."""
+    with tempfile.TemporaryDirectory() as name:
+        return rerecorded(Path(name), steps, rounds)
 
 
 if __name__ == "__main__":

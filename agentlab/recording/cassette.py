@@ -2,18 +2,19 @@
 
 ::
 
-    {"cassette":1,"meta":{…},"identities":[{…}]}
+    {"cassette":2,"meta":{…},"identities":[{…}]}
     {"text":"5d1c…","lines":2}
     "You are a careful assistant.\\n"
     "Answer in one sentence."
     {"blob":"8c1f…","value":{"role":"system","content":{"$text":"5d1c…"}}}
     {"step":1,"kind":"model","target":"gpt-4o-mini","messages":["8c1f…","02ab…"],"reply":{…}}
-    {"end":1,"latency":[0.812],"usage":[[31,12]]}
+    {"end":1,"ms":[812],"tables":[{"steps":[[1]],"form":{"usage":{"input_tokens":0,…}},…}]}
 
 Texts, messages, tool schemas and long parts are written once, under the hash of their content,
 before the first step that needs them. A step that goes on from an earlier one holds what it keeps
-and adds. What changes with every recording stands in the last line. Keys are not stored: they are
-computed from the content, so they can never disagree with it.
+and adds. What changes with every recording stands in the last line, by column (see
+:mod:`agentlab.recording.varying`). Keys are not stored: they are computed from the content, so
+they can never disagree with it.
 """
 
 from __future__ import annotations
@@ -23,11 +24,13 @@ from collections.abc import Callable
 from typing import Any
 
 from agentlab.errors import CorruptStore
+from agentlab.recording.chunks import packed, unpacked
 from agentlab.recording.hashing import digest
 from agentlab.recording.lines import LineReader, LineWriter
 from agentlab.recording.steps import Recording, Request, Step
+from agentlab.recording.varying import read_end, without, write_end
 
-VERSION = 1
+VERSION = 2
 SMALL = 80  # characters of JSON: a part up to this size stays in its step
 _BACK = 12  # steps to look back for one to go on from
 
@@ -55,11 +58,7 @@ class _Writer:
         steps = self._recording.steps
         for index, step in enumerate(steps):
             self._step(index, step, identities)
-        last: dict[str, Any] = {"end": len(steps)}
-        last["latency"] = [round(step.latency, 4) for step in steps]
-        if any(step.usage for step in steps):
-            last["usage"] = [_short(step.usage) for step in steps]
-        self._put(last)
+        self._put(write_end(steps))
         return ("\n".join(self._lines.lines) + "\n").encode()
 
     def _put(self, value: Any) -> None:
@@ -90,7 +89,9 @@ class _Writer:
         if step.reply is not None or step.error is None:
             line["reply"] = self._reply(step)
         if step.chunks is not None:
-            line["chunks"] = step.chunks
+            each, line["chunks"] = packed(step.chunks)
+            if each is not None:
+                line["each"] = each
         if step.closed:
             line["closed"] = True
         self._put(line)
@@ -125,9 +126,8 @@ class _Writer:
         normal = step.reply["message"]
         mark = self._blob(normal)
         # The order of arguments is no part of the hash, but of the message.
-        if self._written[mark] != json.dumps(normal):
-            return step.reply
-        return {**step.reply, "message": mark}
+        reply, _ = without(step.reply)
+        return reply if self._written[mark] != json.dumps(normal) else {**reply, "message": mark}
 
 
 def _shared(one: list[str], other: list[str]) -> int:
@@ -137,22 +137,6 @@ def _shared(one: list[str], other: list[str]) -> int:
             break
         count += 1
     return count
-
-
-def _short(usage: dict[str, Any] | None) -> Any:
-    """Input and output tokens, where there is no more to say."""
-    if usage and set(usage) == {"input_tokens", "output_tokens", "total_tokens"}:
-        read, written = usage["input_tokens"], usage["output_tokens"]
-        if usage["total_tokens"] == read + written:
-            return [read, written]
-    return usage
-
-
-def _long(usage: Any) -> Any:
-    if isinstance(usage, list):
-        read, written = usage
-        return {"input_tokens": read, "output_tokens": written, "total_tokens": read + written}
-    return usage
 
 
 def read(data: bytes, name: str = "<cassette>") -> Recording:
@@ -213,10 +197,7 @@ class _Reader:
             return None
         if line["end"] != len(self._steps):
             raise self._lines.damaged(f"{line['end']} steps were written, {len(self._steps)} read")
-        for step, latency in zip(self._steps, line["latency"], strict=True):
-            step.latency = float(latency)
-        for step, usage in zip(self._steps, line.get("usage", ()), strict=False):
-            step.usage = _long(usage)
+        read_end(line, self._steps)
         return line
 
     def _blob(self, mark: str) -> Any:
@@ -240,11 +221,12 @@ class _Reader:
             {name: self._part(value) for name, value in line.get("parts", {}).items()},
             identity,
         )
+        chunks = line.get("chunks")
         return Step(
             request,
             reply=self._reply(line["kind"], line["reply"]) if "reply" in line else None,
             error=line.get("error"),
-            chunks=line.get("chunks"),
+            chunks=unpacked(line["each"], line["chunks"]) if "each" in line else chunks,
             closed=bool(line.get("closed", False)),
             group=int(line.get("group", 0)),
         )

@@ -138,6 +138,42 @@ def read_chunks(step: Step) -> list[Any]:
     return result
 
 
+def packed(chunks: list[Any]) -> tuple[dict[str, Any] | None, list[Any]]:
+    """What most chunks of a stream have besides their text, and the chunks, those by length.
+
+    Hosted models name themselves in every chunk. The first is None where no three are alike.
+    """
+    alike: dict[str, int] = {}
+    for chunk in chunks:
+        if isinstance(chunk, dict):
+            mark = json.dumps({k: v for k, v in chunk.items() if k != "n"})
+            alike[mark] = alike.get(mark, 0) + 1
+    most = max(alike, key=lambda mark: alike[mark], default="{}")
+    each: dict[str, Any] = json.loads(most)
+    if not each or alike[most] < 3:
+        return None, chunks
+    result: list[Any] = []
+    for chunk in chunks:
+        if isinstance(chunk, int):
+            result.append({"n": chunk})
+        elif {k: v for k, v in chunk.items() if k != "n"} == each:
+            result.append(chunk.get("n", 0))
+        else:
+            result.append(chunk)
+    return each, result
+
+
+def unpacked(each: dict[str, Any], chunks: list[Any]) -> list[Any]:
+    """The chunks that :func:`packed` was given."""
+    result: list[Any] = []
+    for chunk in chunks:
+        if isinstance(chunk, int):
+            result.append({**each, "n": chunk} if chunk else {**each})
+        else:
+            result.append(chunk["n"] if [*chunk] == ["n"] else chunk)
+    return result
+
+
 def merged(chunks: list[Any]) -> Any:
     """The whole answer, as LangChain makes it of a stream."""
     from langchain_core.language_models.chat_models import generate_from_stream

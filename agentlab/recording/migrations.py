@@ -6,6 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from agentlab.errors import NewerFormat
+from agentlab.recording.chunks import without_timings
+from agentlab.recording.columns import write_table
 
 Line = dict[str, Any]
 Upgrade = Callable[[Line], Line]
@@ -22,8 +24,38 @@ def _from_0(line: Line) -> Line:
     return line
 
 
+def _from_1(line: Line) -> Line:
+    """Version 1 had seconds and usage in the last line, and the times of local models in steps."""
+    if "end" in line and "latency" in line:
+        tables = [
+            {"steps": [[number]], **write_table([{"usage": _usage(usage)}])}
+            for number, usage in enumerate(line.get("usage", ()), 1)
+            if usage is not None
+        ]
+        ms = [seconds * 1000 for seconds in line["latency"]]
+        return {"end": line["end"], "ms": ms, "tables": tables}
+    reply = line.get("reply")
+    if "step" in line and line.get("kind") == "model" and isinstance(reply, dict):
+        for place in (reply.get("extra"), reply.get("fields")):
+            if isinstance(place, dict):
+                without_timings(place)
+                if place is reply.get("extra") and not place:
+                    del reply["extra"]
+        for chunk in line.get("chunks") or ():
+            if isinstance(chunk, dict):
+                without_timings(chunk)
+    return line
+
+
+def _usage(usage: Any) -> Any:
+    if isinstance(usage, list):
+        read, written = usage
+        return {"input_tokens": read, "output_tokens": written, "total_tokens": read + written}
+    return usage
+
+
 # From version n to n + 1.
-_STEPS: tuple[Upgrade, ...] = (_from_0,)
+_STEPS: tuple[Upgrade, ...] = (_from_0, _from_1)
 
 
 def migrated(header: Line, name: str) -> Upgrade:

@@ -16,6 +16,7 @@ from agentlab.recording.codec import decode, encode
 from agentlab.recording.messages import CallIds, Normal, build, normal_form
 from agentlab.recording.secrets import Scrubber
 from agentlab.recording.steps import Step
+from agentlab.recording.varying import with_stable_id
 
 _NORMAL = ("role", "content", "name", "tool_calls")
 
@@ -32,7 +33,8 @@ def write_result(call: Call, result: Any, ids: CallIds, scrubber: Scrubber) -> t
     generations = [write_generation(g, ids, scrubber) for g in result.generations]
     first, usage = generations[0]
     if result.llm_output:
-        first["output"] = scrubber.value(encode(result.llm_output, "the model's output"))
+        output = encode(with_stable_id(result.llm_output), "the model's output")
+        first["output"] = scrubber.value(output)
     if len(generations) > 1:
         first["others"] = [{**other, "usage": used} for other, used in generations[1:]]
     return first, usage
@@ -46,6 +48,8 @@ def write_generation(
     fields = message.model_dump(exclude_defaults=True, exclude={"id", "type"})
     usage = fields.pop("usage_metadata", None)
     without_timings(fields)
+    if "response_metadata" in fields:
+        fields["response_metadata"] = with_stable_id(fields["response_metadata"])
     fields = scrubber.value(encode(fields, "a message"))
     normal: Normal = scrubber.value(normal_form(message, ids))
     reply: dict[str, Any] = {"message": normal}
@@ -58,7 +62,8 @@ def write_generation(
     if message.type != "ai" or _fields(reply) != _with_content(fields):
         reply = {"message": normal, "type": message.type, "fields": fields}
     if generation.generation_info:
-        info = scrubber.value(encode(generation.generation_info, "generation info"))
+        info = encode(with_stable_id(generation.generation_info), "generation info")
+        info = scrubber.value(info)
         if info != extra.get("response_metadata"):
             reply["info"] = info
     return reply, usage

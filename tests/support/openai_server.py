@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import random
+import string
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -61,10 +63,37 @@ class OpenAIServer(Provider):
             yield "part", json.dumps({**head, "choices": [], "usage": _usage(reply)})
 
 
+class LifelikeServer(OpenAIServer):
+    """Gives answers and tool calls identifiers of their own, and counts tokens, as OpenAI does."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._random = random.Random(1)
+
+    def _fresh(self, start: str, size: int) -> str:
+        return start + "".join(self._random.choices(string.ascii_letters + string.digits, k=size))
+
+    def whole(self, reply: Reply, request: Request) -> Any:
+        answer = super().whole(reply, request)
+        for call in answer["choices"][0]["message"].get("tool_calls", ()):
+            call["id"] = self._fresh("call_", 24)
+        read = sum(len(str(m.get("content")).split()) for m in request.body["messages"])
+        written = answer["usage"]["completion_tokens"]
+        usage = {
+            "prompt_tokens": read,
+            "completion_tokens": written,
+            "total_tokens": read + written,
+            "prompt_tokens_details": {"cached_tokens": read // 128 * 128, "audio_tokens": 0},
+            "completion_tokens_details": {"reasoning_tokens": 0, "audio_tokens": 0},
+        }
+        own = {"id": self._fresh("chatcmpl-", 29), "system_fingerprint": "fp_44709d6fcb"}
+        return {**answer, **own, "usage": usage}
+
+
 @contextmanager
-def openai_server() -> Iterator[OpenAIServer]:
+def openai_server(*, lifelike: bool = False) -> Iterator[OpenAIServer]:
     """A running server; give its ``url`` as ``base_url``."""
-    server = OpenAIServer()
+    server = LifelikeServer() if lifelike else OpenAIServer()
     with serving(server, "/v1"):
         yield server
 
