@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from typing import Any
 
 from langchain_core.documents import Document
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, HumanMessage
-from langchain_core.runnables import RunnableConfig
+from langchain_core.runnables import Runnable, RunnableConfig
 
 from agentlab.errors import ContextOverflow, RunError
 from agentlab.events import Event, Retrieved, Token, Usage, Warned
 from agentlab.rag.asking import Asker
 from agentlab.rag.citing import Checker, Claim
 from agentlab.rag.forms import LinesReader, of_json, of_message
+from agentlab.rag.question import read_question
 from agentlab.rag.sources import Source, number
 
 
@@ -153,3 +154,14 @@ class Answering:
     def _checked(self, claims: Iterator[Claim] | list[Claim]) -> Iterator[Event]:
         for text in self._checker.take(claims):
             yield Token(text)
+
+
+def peeked(
+    asker: Asker, retriever: Runnable[Any, Any], given: Any, min_score: float | None
+) -> list[BaseMessage]:
+    """What ``asker``'s model would be shown for ``given``; of an empty question, all but itself."""
+    asks = not isinstance(given, Mapping) or bool(str(given.get("input", "-")).strip())
+    question, history = read_question(given if asks else {**given, "input": "-"})
+    found = number(retriever.invoke(question), min_score) if asks else []
+    messages = asker.messages(question, history, found)
+    return messages if asks else messages[:-1]
