@@ -53,7 +53,7 @@ def ours(model: BaseChatModel, question: str, usage: UsageCounter) -> Outcome:
         malformed=sum(m.response_metadata.get("malformed", 0) for m in answers),
         unknown_tools=sum(step["tool"] != "calculator" for step in result["steps"]),
         stopped=result["stopped"] or "",
-        trace=result["steps"],
+        trace=[*result["steps"], answers[-1].additional_kwargs.get("reasoning_content", "")],
     )
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import math
 import re
 import time
 from pathlib import Path
@@ -32,12 +33,14 @@ def main() -> None:
 
     file = _file(options.data)
     problems = _problems(file, options.first, options.problems)
-    model = load_model(options.model, temperature=0, seed=1, max_tokens=600)
+    model = load_model(options.model, temperature=0, seed=1, max_tokens=1000)
     about = hashlib.sha256(json.dumps([model.identity, file.name]).encode()).hexdigest()[:12]
     results = _read(options.results, about)
     methods = options.methods.split(",")
-    for name in methods:  # one after the other, as a prompt's beginning is evaluated once
-        for number, (question, gold) in problems:
+    for number, (question, gold) in (
+        () if options.table else problems
+    ):  # all ways, so that a run cut short is still fair
+        for name in methods:
             key = f"{name}/{number}"
             if key in results:
                 continue
@@ -47,7 +50,11 @@ def main() -> None:
                 file.write(json.dumps(line) + "\n")
             mark = "right" if results[key]["right"] else f"wrong ({gold})"
             print(f"{key}: {mark}, {results[key]['seconds']:.0f} s", flush=True)
-    print(table(results, [n for n, _ in problems], methods))
+    done = [n for n, _ in problems if all(f"{name}/{n}" in results for name in methods)]
+    if not done:
+        raise SystemExit("no problem was solved in all ways")
+    print(table(results, done, methods), "\n")
+    print("\n".join(paired(results, done, methods)))
     print(f"\n{machine()}; {options.model.rpartition('/')[2]}")
 
 
@@ -58,6 +65,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--problems", type=int, default=100, help="how many (100)")
     parser.add_argument("--first", type=int, default=0, help="the number of the first (0)")
     parser.add_argument("--methods", default=",".join(TITLES), help="of " + ", ".join(TITLES))
+    parser.add_argument("--table", action="store_true", help="of the results so far; run nothing")
     parser.add_argument("--results", type=Path, default=Path("agents.jsonl"))
     options = parser.parse_args()
     unknown = set(options.methods.split(",")) - set(TITLES)
@@ -113,28 +121,59 @@ def is_right(answer: str, gold: str) -> bool:
 def table(results: dict[str, dict[str, Any]], numbers: list[int], methods: list[str]) -> str:
     """One line a method, as Markdown."""
     lines = [
-        "| way | right | steps | malformed | unknown tools | no answer | cut short "
+        "| way | right | 95 % interval | steps | malformed | unknown tools | no answer | cut short "
         "| model calls a problem | tokens a problem | seconds a problem |",
-        "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
+        "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
     ]
     for name in methods:
-        rows = [results[f"{name}/{n}"] for n in numbers if f"{name}/{n}" in results]
-        if not rows:
-            continue
+        rows = [results[f"{name}/{n}"] for n in numbers]
 
         def total(key: str, rows: list[dict[str, Any]] = rows) -> float:
             return sum(row[key] for row in rows)
 
         each = len(rows)
+        low, high = wilson(int(total("right")), each)
         lines.append(
-            f"| {TITLES[name]} | {total('right')} of {each} | {total('steps')} "
-            f"| {total('malformed')} | {total('unknown_tools')} "
+            f"| {TITLES[name]} | {total('right')} of {each} | {low:.0%} to {high:.0%} "
+            f"| {total('steps')} | {total('malformed')} | {total('unknown_tools')} "
             f"| {sum(not row['answer'].strip() for row in rows)} "
             f"| {sum(bool(row['stopped']) for row in rows)} "
             f"| {total('model_calls') / each:.1f} | {total('tokens') / each:.0f} "
             f"| {total('seconds') / each:.0f} |"
         )
     return "\n".join(lines)
+
+
+def paired(results: dict[str, dict[str, Any]], numbers: list[int], methods: list[str]) -> list[str]:
+    """The first method against each other one, on the same problems: an exact sign test."""
+    first, *others = methods
+    lines = []
+    for other in others:
+        pairs = [
+            (results[f"{first}/{n}"]["right"], results[f"{other}/{n}"]["right"]) for n in numbers
+        ]
+        better, worse = pairs.count((True, False)), pairs.count((False, True))
+        lines.append(
+            f"- {TITLES[first]} against {TITLES[other]}: {better} problems only the first got "
+            f"right, {worse} only the second; p = {sign_test(better, worse):.2g}"
+        )
+    return lines
+
+
+def wilson(right: int, count: int) -> tuple[float, float]:
+    """The 95 % interval of ``right`` of ``count`` (Wilson 1927)."""
+    z = 1.96
+    share, scale = right / count, 1 + z * z / count
+    middle = share + z * z / (2 * count)
+    reach = z * math.sqrt(share * (1 - share) / count + z * z / (4 * count * count))
+    return (middle - reach) / scale, (middle + reach) / scale
+
+
+def sign_test(better: int, worse: int) -> float:
+    """How likely a split as uneven as this is by chance (two-sided; McNemar's exact test)."""
+    count = better + worse
+    tail = sum(math.comb(count, k) for k in range(min(better, worse) + 1))
+    return min(1.0, 2 * tail / float(2**count))
 
 
 if __name__ == "__main__":

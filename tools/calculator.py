@@ -2,30 +2,52 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 from langchain_core.tools import tool
-from pydantic import WithJsonSchema
 
-from agentlab.calculator import evaluate
+from agentlab.calculator import steps
+from agentlab.errors import ToolError
 from agentlab.tools import ToolPolicy
 
-POLICY = ToolPolicy(timeout=10, max_result=6_000, untrusted=False)
+# What a local model may write: small ones else go on with "- 15 - 15 - 15", or with digits, for
+# ever. Parentheses close, two deep. The calculator itself takes more.
+_NUMBER = r"\$?[0-9]{1,15}(\.[0-9]{1,9})?"
+_NAME = "[a-z][a-z_]{0,29}"
+_SIGN = r" ?(\*\*|//|[-+*/^%]|[<>]=?) ?| of "
 
-# For small models decoded under the schema, which else may write "- 15 - 15 - 15" for ever: at most
-# five operators, each with something after it. The calculator itself takes more.
-_OPERAND = r" ?[\w.$(][^-+*/\n\"]{0,24}"
-_SHORT = rf"^-?{_OPERAND}([-+*/]{_OPERAND}){{0,5}}$"
-Expression = Annotated[str, WithJsonSchema({"type": "string", "pattern": _SHORT})]
+
+def _sum(level: int, most: int) -> str:
+    """A pattern of at most ``most`` terms; those in parentheses are up to ``level`` deep."""
+    nested = ""
+    if level:
+        inner = _sum(level - 1, 6)
+        nested = rf"|[a-z0-9]{{0,7}}\({inner}(, {inner}){{0,2}}\)"
+    term = rf"-?({_NUMBER}|{_NAME}{nested})[%!]?"
+    return rf"{term}(({_SIGN}){term}){{0,{most - 1}}}"
+
+
+_STEP = rf"({_NAME} = )?{_sum(2, 12)}"
+_PATTERN = rf"^({_STEP}; ){{0,11}}{_STEP}$"
+POLICY = ToolPolicy(
+    timeout=10, max_result=6_000, untrusted=False, patterns={"expression": _PATTERN}
+)
 
 
 @tool(parse_docstring=True)
-def calculator(expression: Expression) -> str:
+def calculator(expression: str) -> str:
     """Compute an arithmetic expression exactly.
 
     Args:
         expression: Numbers with + - * / // % ^ ( ), "15% of 80", "200 + 10%", factorial !, and
-            functions such as sqrt, round, min, max, log, sin. For example: 1299 * 0.85
+            functions such as sqrt, round, min, max, log, sin. For example: 1299 * 0.85. Several
+            steps in one call, with names: price = 1299; price * 0.85
     """
-    result = evaluate(expression)
-    return f"{result.text} (rounded)" if result.rounded else result.text
+    told: list[str] = []
+    try:
+        for name, result in steps(expression):
+            text = f"{result.text} (rounded)" if result.rounded else result.text
+            told.append(f"{name} = {text}" if name else text)
+    except ToolError as error:
+        if not told:
+            raise
+        told.append(f"Error: {error} ({error.hint})")  # what came before it is of use
+    return "\n".join(told)

@@ -13,6 +13,8 @@ from typing import Any
 from langchain_core.tools import BaseTool
 from langchain_core.utils.function_calling import convert_to_openai_tool
 
+from agentlab.tools import policy_of
+
 # One line of JSON, as in the engine's own schemas. A keyword that cannot be kept to while decoding
 # is left to the tool, which checks its arguments and tells the model what is wrong.
 _LAYOUT = {
@@ -21,10 +23,14 @@ _LAYOUT = {
     "key_separator": ": ",
     "lenient": True,
 }
-# Of a thought. Its later lines begin with no letter that one of the labels begins with.
-_MOST_LINES = 12
+# Of a thought. Small models reason best the way they were taught to, over many lines, some empty.
+_MOST_LINES = 60
 _LONGEST_LINE = 400  # characters
-_LABELS = "AFTOQ"
+# What no later line of a thought begins with: all that a StepReader takes for a label.
+_LABEL = (
+    r"[ >*_#`-]*(thought|action|action[ _]?input|final[ _]?answer|observation|question|task)"
+    r"[ *_`]*[:：].*"
+)
 # Of an argument whose schema sets no bound.
 _LONGEST_TEXT = 2_000  # characters
 _LONGEST_LIST = 50  # items
@@ -40,14 +46,15 @@ def step_grammar(tools: Sequence[BaseTool], *, final: bool = False) -> str:
     lines = [
         f'start: "Thought: " FIRST ("\\n" LINE){{0,{_MOST_LINES - 1}}} "\\n" ({" | ".join(ways)})',
         rf"FIRST: /[^\s\x00-\x1f][^\n\x00-\x1f]{{0,{_LONGEST_LINE - 1}}}/",
-        rf"LINE: /[^{_LABELS}\s\x00-\x1f][^\n\x00-\x1f]{{0,{_LONGEST_LINE - 1}}}/",
+        rf"LINE: /[^\n\x00-\x1f]{{0,{_LONGEST_LINE}}}/ & ~/{_LABEL}/i",
         'final: "Final Answer: " ANSWER',
         r"ANSWER: /[^\s](.|\n)*/",
     ]
     for n, tool in enumerate(callable_tools):
         head = json.dumps(f"Action: {tool.name}\nAction Input: ", ensure_ascii=False)
-        schema = json.dumps({"x-guidance": _LAYOUT, **bounded(arguments(tool))})
-        lines += [f"call_{n}: {head} args_{n}", f"args_{n}: %json {schema}"]
+        schema = json.dumps({"x-guidance": _LAYOUT, **bounded(_narrowed(tool))})
+        # To models one token of '"}' and a line break is the usual end; without it they go on.
+        lines += [f'call_{n}: {head} args_{n} ("\\n" "\\n"?)?', f"args_{n}: %json {schema}"]
     return "\n".join(lines) + "\n"
 
 
@@ -55,6 +62,17 @@ def arguments(tool: BaseTool) -> dict[str, Any]:
     """The JSON schema of the arguments that a model gives to ``tool``."""
     parameters: dict[str, Any] = convert_to_openai_tool(tool)["function"].get("parameters") or {}
     return {"type": "object", "properties": {}, **parameters}
+
+
+def _narrowed(tool: BaseTool) -> dict[str, Any]:
+    """The arguments of ``tool``, with the patterns of its policy."""
+    schema = arguments(tool)
+    narrow = {
+        name: {**schema["properties"][name], "pattern": pattern}
+        for name, pattern in policy_of(tool).patterns.items()
+        if name in schema["properties"]
+    }
+    return {**schema, "properties": {**schema["properties"], **narrow}}
 
 
 def bounded(schema: Any) -> Any:

@@ -7,6 +7,8 @@
     '12'
     >>> evaluate("0.1 + 0.2").text
     '0.3'
+    >>> evaluate("price = 1599; price * 0.85").text
+    '1359.15'
 
 Text goes through :mod:`.tokens`, :mod:`.parser` and :mod:`.evaluation`; no step hands it to Python
 or to numexpr. Sizes are checked before they are computed, so every input ends soon, in an answer or
@@ -15,14 +17,18 @@ in a :class:`~agentlab.errors.ToolError` whose hint tells what to write instead.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 
 from agentlab.calculator.evaluation import value_of
 from agentlab.calculator.formatting import format_number
-from agentlab.calculator.parser import parse
+from agentlab.calculator.limits import MAX_IN_ALL, check_length
+from agentlab.calculator.parser import CONSTANTS, FUNCTIONS, parse
+from agentlab.errors import ToolError
 
-__all__ = ["Result", "evaluate"]
+__all__ = ["Result", "evaluate", "steps"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +44,55 @@ class Result:
     rounded: bool
 
 
+_NAMING = re.compile(r"\s*([A-Za-z][A-Za-z0-9_]*)\s*=(?!=)")
+
+
 def evaluate(expression: str) -> Result:
-    """Compute ``expression``.
+    """Compute ``expression``; of several (see :func:`steps`) the last one counts.
 
     Raises:
         ToolError: it is not in the grammar, too large, or has no real value.
     """
-    value = value_of(parse(expression))
+    *_, (_, result) = steps(expression)
+    return result
+
+
+def steps(expression: str) -> Iterator[tuple[str, Result]]:
+    """Compute the expressions in ``expression`` one after the other, each with its name.
+
+    Text that begins by naming a value, ``price = 1599; price * 0.85``, is several expressions, one
+    a line or parted by semicolons, which may use the names before them. Else it is one, without a
+    name.
+
+    Raises:
+        ToolError: one is not in the grammar, too large, or has no real value.
+    """
+    known: dict[str, Fraction | float] = {}
+    for part in _parts(expression):
+        match = _NAMING.match(part)
+        name = match[1].lower() if match else ""
+        if match is None or name in CONSTANTS:
+            yield "", _result(value_of(parse(part, known)))
+            continue
+        if name in FUNCTIONS or name == "of":
+            raise ToolError(f"{name!r} has a meaning already", hint="use another name")
+        result = _result(value_of(parse(part[match.end() :], known)))
+        if isinstance(result.value, bool):
+            raise ToolError(
+                f"{name!r} is set to a comparison", hint="write one = only: price = 3 * 5"
+            )
+        known[name] = result.value
+        yield name, result
+
+
+def _parts(expression: str) -> list[str]:
+    if not _NAMING.match(expression):
+        return [expression]
+    check_length(expression, MAX_IN_ALL)
+    return [part for part in re.split(r"[;\n]", expression) if part.strip()]
+
+
+def _result(value: Fraction | float | bool) -> Result:
     if isinstance(value, bool):
         return Result(value, "true" if value else "false", rounded=False)
     text, rounded = format_number(value)

@@ -7,9 +7,23 @@ from fractions import Fraction
 from agentlab.errors import ToolError
 
 MAX_CHARACTERS = 500
+MAX_IN_ALL = 3_000  # characters of several expressions with names
 MAX_TOKENS = 200
 MAX_DEPTH = 50
 MAX_BITS = 16_384  # of a numerator or denominator: 4,932 digits
+
+
+def check_length(text: str, most: int = MAX_CHARACTERS) -> None:
+    """Refuse a text longer than ``most`` characters.
+
+    Raises:
+        ToolError: it is.
+    """
+    if len(text) > most:
+        raise ToolError(
+            f"the expression has {len(text)} characters and at most {most} are allowed",
+            hint="split it into several calculations",
+        )
 
 
 def too_large() -> ToolError:

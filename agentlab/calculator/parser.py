@@ -9,12 +9,15 @@
     power    := postfix [("^" | "**") unary]
     postfix  := atom ("!" | "%")*
     atom     := [currency] number [currency] | "(" sum ")" | "√" atom
-              | constant | function "(" sum ("," sum)* ")"
+              | constant | known name | function "(" sum ("," sum)* ")"
 
 ``%`` is a remainder where a number, name or parenthesis follows it, else a percentage.
 """
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from fractions import Fraction
 
 from agentlab.calculator import refusals
 from agentlab.calculator.limits import MAX_DEPTH
@@ -73,18 +76,19 @@ _COMPARISONS = {
 }
 
 
-def parse(text: str) -> Node | Comparison:
-    """The tree of ``text``.
+def parse(text: str, known: Mapping[str, Fraction | float] | None = None) -> Node | Comparison:
+    """The tree of ``text``, in which the names of ``known`` stand for their values.
 
     Raises:
         ToolError: it is not in the grammar.
     """
-    return _Parser(tokenize(text)).parse()
+    return _Parser(tokenize(text), known or {}).parse()
 
 
 class _Parser:
-    def __init__(self, tokens: list[Token]) -> None:
+    def __init__(self, tokens: list[Token], known: Mapping[str, Fraction | float]) -> None:
         self._tokens = tokens
+        self._known = known
         self._at = 0
         self._depth = 0
         self._currency = ""
@@ -240,8 +244,11 @@ class _Parser:
         if token.text in CONSTANTS:
             self._refuse_implicit_product(token)
             return Constant(token.text)
+        if token.text in self._known:
+            self._refuse_implicit_product(token)
+            return Number(self._known[token.text])
         if token.text not in FUNCTIONS:
-            raise refusals.unknown_name(token, [*FUNCTIONS, *CONSTANTS])
+            raise refusals.unknown_name(token, [*self._known, *FUNCTIONS, *CONSTANTS])
         opening = self._take("(")
         if opening is None:
             raise ToolError(

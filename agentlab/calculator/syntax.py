@@ -8,9 +8,9 @@ from fractions import Fraction
 
 @dataclass(frozen=True, slots=True)
 class Number:
-    """A literal."""
+    """A literal, or what a name stands for: a float where a float function took part."""
 
-    value: Fraction
+    value: Fraction | float
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal
 
-from agentlab.calculator.limits import MAX_BITS, MAX_CHARACTERS, MAX_TOKENS, too_large
+from agentlab.calculator.limits import MAX_BITS, MAX_TOKENS, check_length, too_large
 from agentlab.errors import ToolError
 
 Kind = Literal["number", "name", "operator", "currency", "end"]
@@ -33,7 +33,7 @@ _OPERATORS = ("**", "//", "<=", ">=", "==", "!=", *"+-*/%^()!,<>=≠√")
 _NUMBER = re.compile(r"(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _GROUPED = re.compile(r"[0-9]{1,3}(?:,[0-9]{3})+(?![0-9,])")
 _DECIMALS = re.compile(r"\.[0-9]+")
-_NAME = re.compile(r"[A-Za-z][A-Za-z0-9]*")
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +57,7 @@ def tokenize(text: str) -> list[Token]:
     Raises:
         ToolError: a character that is not in the grammar, a malformed number, or too long a text.
     """
-    if len(text) > MAX_CHARACTERS:
-        raise ToolError(
-            f"the expression has {len(text)} characters and at most {MAX_CHARACTERS} are allowed",
-            hint="split it into several calculations",
-        )
+    check_length(text)
     plain = _to_ascii(text)
     tokens: list[Token] = []
     calls: list[bool] = []  # for each open parenthesis, whether it holds a function's arguments
@@ -113,7 +109,7 @@ def _to_ascii(text: str) -> str:
 
 
 def _is_plain(sign: str) -> bool:
-    return sign.isascii() and (sign.isalnum() or sign in " .,+-*/%^()!<>=")
+    return sign.isascii() and (sign.isalnum() or sign in " .,+-*/%^()!<>=_")
 
 
 def _refused(sign: str, position: int) -> ToolError:

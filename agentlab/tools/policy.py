@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -22,6 +23,8 @@ class ToolPolicy:
             data, and ask a person before a tool with side effects runs after it.
         isolate: run it in a process of its own, which can be killed whatever it does. A call costs
             about a second more, for the imports. Only for tools that come from a file.
+        patterns: regular expressions of text arguments, by name, that a local model's writing is
+            held to. Other models are not told of them, and the tool may take more.
     """
 
     timeout: float = 30.0
@@ -30,6 +33,7 @@ class ToolPolicy:
     side_effects: bool = False
     untrusted: bool = True
     isolate: bool = False
+    patterns: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
         if not self.timeout > 0:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from fractions import Fraction
 
 import pytest
 
-from agentlab.calculator import evaluate
+from agentlab.calculator import evaluate, steps
 from agentlab.errors import ToolError
+from agentlab.tools import load_tools
 
 
 @pytest.mark.parametrize(
@@ -194,7 +196,7 @@ def test_comparison(expression: str, text: str) -> None:
         ("((1)", "never closed", ")"),
         ("1)", "not expected", "between two operators"),
         ("1 +", "ends too soon", "missing"),
-        ("__import__('os').system('id')", "U+005F", "function names"),
+        ("__import__('os').system('id')", "U+0027", "function names"),
         ("½ + 1", "U+00BD (VULGAR FRACTION ONE HALF)", "digits"),
         ("1\x00", "U+0000", "digits"),
         ("٣ + 1", "U+0663", "digits"),
@@ -224,3 +226,55 @@ def test_the_largest_whole_number_is_written_in_full() -> None:
 
 def test_the_value_is_exact_where_the_text_is_rounded() -> None:
     assert evaluate("1/3").value == Fraction(1, 3)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("price = 1599; price * 0.85", [("price", "1599"), ("", "1359.15")]),
+        ("a = 6 / 4\nA_b = a + 1; c = a_b^2", [("a", "1.5"), ("a_b", "2.5"), ("c", "6.25")]),
+        ("third = 1/3; third * 3", [("third", "0.333333333333333"), ("", "1")]),
+        ("root = sqrt(2); root * root", [("root", "1.4142135623731"), ("", "2")]),
+        ("a = 80; a - 25%", [("a", "80"), ("", "60")]),
+        ("a = 1; a = a + 1;", [("a", "1"), ("a", "2")]),
+        ("0.1 + 0.2 = 0.3", [("", "true")]),
+        ("pi = 3", [("", "false")]),
+    ],
+)
+def test_several_expressions_may_use_the_names_before_them(
+    text: str, told: list[tuple[str, str]]
+) -> None:
+    assert [(name, result.text) for name, result in steps(text)] == told
+    assert evaluate(text).text == told[-1][1]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("a = ", "is empty"),
+        ("a = 3 = 3", "'a' is set to a comparison"),
+        ("sqrt = 4", "'sqrt' has a meaning already"),
+        ("a = 2; 3a", "no operator stands between '3' and 'a'"),
+        ("a = 2; b + 1", "'b' at position 2 is no function or constant"),
+        ("cost = 2; cots + 1", "did you mean cost?"),
+        ("a = " + "1+" * 249 + "12", "at most 500"),
+        ("a = 1;" * 501, "at most 3000"),
+        ("a = 9^9; a = a^a; a^a", "4,932 digits"),
+        ("_a = 1", "not part of a number|U\\+005F|not allowed"),
+    ],
+)
+def test_what_is_wrong_with_one_of_several_is_said(text: str, said: str) -> None:
+    with pytest.raises(ToolError) as caught:
+        evaluate(text)
+    assert re.search(said, f"{caught.value} {caught.value.hint}")
+
+
+def test_the_tool_tells_every_step_and_what_came_before_a_mistake() -> None:
+    (tool,) = load_tools("calculator")
+    assert tool.invoke({"expression": "a = 3 * 4; b = a / 7"}) == (
+        "a = 12\nb = 1.71428571428571 (rounded)"
+    )
+    told = tool.invoke({"expression": "a = 3 * 4; unit = dollars"})
+    assert told.startswith("a = 12\nError: 'dollars'")
+    with pytest.raises(ToolError, match="'dollars'"):
+        tool.invoke({"expression": "unit = dollars; a = 3"})

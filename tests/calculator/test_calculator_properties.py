@@ -115,6 +115,7 @@ _ALPHABET = (
     *("**", "//", "of ", "sqrt(", "max(", "log(", "round(", "tan(", "pi", "10%", "!=", "1e", "999"),
     *"×÷−²³½٣∞√π$€_[]{}'\"\\`:;@#&|~?\x00\u202e１＋ＦxXnanINFj\n\t\ud800😀",
     *("nan", "inf", "__import__", "lambda", "9**9**9", "import os"),
+    *("; ", "a = ", "a", "b_1 = "),
 )
 
 
@@ -130,6 +131,8 @@ def test_random_text_gives_an_answer_or_a_typed_error() -> None:
             text, _value = _expression(rng, 3)
             at = rng.randrange(len(text) + 1)
             text = text[:at] + rng.choice(_ALPHABET) + text[at + rng.randrange(2) :]
+        if rng.random() < 0.2:
+            text = f"a = 7; {text}"
         begun = time.process_time()
         result = _result_or_error(text)
         if isinstance(result, ToolError):
@@ -156,6 +159,8 @@ def test_random_text_gives_an_answer_or_a_typed_error() -> None:
         "round(" * 20 + "7^5000/11^4000" + ", 900)" * 20,
         "1860!" + " * 2" * 90,
         "(" * 50 + "1" + ")" * 50,
+        "a = 7^5000/11^4000;" + "a = a/a*a;" * 290,
+        "a = 2;" + "a = a^a;" * 370,
     ],
 )
 def test_the_worst_expressions_end_soon(expression: str) -> None:
