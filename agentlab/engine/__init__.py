@@ -8,6 +8,7 @@ threads.py      how many threads pay just now
 sampling.py     parameters -> llama.cpp sampler chain
 constraint.py   JSON schema, regex, choices, Lark or GBNF -> which token may come next
 text.py         token pieces -> text, stop strings
+embedding.py    texts -> vectors or scores, one at a time
 decoding.py     one request -> pieces, until it ends
 engine.py       the thread that owns a context and serves requests in turn
 """

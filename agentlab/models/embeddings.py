@@ -2,6 +2,8 @@
 
 ========================  ==========================================================
 ``bge-small``             bge-small-en-v1.5 (384 numbers), the embeddings in the box
+``gguf:PATH``             a GGUF model of embeddings, or any other, on this machine
+``hf:REPO:PATTERN``       a GGUF file from the hub
 ``openai:NAME``           OpenAI, or a compatible server by ``base_url``
 ``cohere:NAME``           Cohere
 ========================  ==========================================================
@@ -25,6 +27,7 @@ BOX = BGE_SMALL.name
 # What the model was trained to see before a question (its model card). Passages have no prefix.
 QUERY_PREFIX = "Represent this sentence for searching relevant passages: "
 _KINDS = ("openai", "cohere")
+_FILES = ("gguf", "hf")
 
 
 def load_embeddings(
@@ -37,10 +40,13 @@ def load_embeddings(
         cache: keep the vectors of documents under the cache folder, by the text's hash, so that
             a text is embedded once. Queries are not kept.
         params: ``n_threads`` for the box (all cores by default; no influence on the vectors);
+            ``pooling``, ``query_prefix``, ``document_prefix``, ``n_ctx``, ``n_threads``,
+            ``n_gpu_layers`` and ``sha256`` for GGUF files (docs/embeddings.md);
             ``api_key``, ``base_url``, ``timeout``, ``max_retries``, ``dimensions`` for the others.
 
     Raises:
-        UnknownModel: the spec names nothing known.
+        UnknownModel: the spec names nothing known, or a file that is not there.
+        ModelFileError, ChecksumError: the file is no GGUF model, or not the pinned one.
         MissingKey: a hosted model without its key.
         ConfigError: a parameter is unknown or wrong.
     """
@@ -61,16 +67,15 @@ def _create(spec: str, params: dict[str, Any]) -> Embeddings:
         from agentlab.models._hosted_vectors import create_embeddings
 
         return create_embeddings(kind, name.strip(), params)
-    if kind in ("gguf", "hf"):
-        raise UnknownModel(
-            f"embeddings of GGUF files, as {spec!r}, are not supported",
-            hint=f"use {BOX}, openai:NAME (with base_url for a server of your own) or cohere:NAME",
-        )
-    near = difflib.get_close_matches(kind.lower(), (BOX, *_KINDS), n=1)
+    if kind in _FILES and name.strip():
+        from agentlab.models._gguf_vectors import GGUFEmbeddings, find_file
+
+        return GGUFEmbeddings(find_file(spec), spec, params)
+    near = difflib.get_close_matches(kind.lower(), (BOX, *_KINDS, *_FILES), n=1)
     hint = f"did you mean {near[0]}{':NAME' if near[0] != BOX else ''}? " if near else ""
     raise UnknownModel(
         f"there are no embeddings {spec!r}",
-        hint=f"{hint}use {BOX}, openai:text-embedding-3-small or cohere:embed-v4.0",
+        hint=f"{hint}use {BOX}, gguf:PATH, openai:text-embedding-3-small or cohere:embed-v4.0",
     )
 
 
@@ -126,6 +131,11 @@ class CachedEmbeddings(Embeddings):
     def identity(self) -> dict[str, Any]:
         """Which model this is."""
         return dict(getattr(self.inner, "identity", {}))
+
+    @property
+    def spec(self) -> str | None:
+        """What it was loaded by, where its name alone does not say it."""
+        return getattr(self.inner, "spec", None)
 
     @property
     def batch(self) -> int:

@@ -2,6 +2,8 @@
 
 ========================  ==========================================================
 ``minilm``                ms-marco-MiniLM-L-12-v2, the cross-encoder in the box
+``gguf:PATH``             a GGUF reranker, or any language model, on this machine
+``hf:REPO:PATTERN``       a GGUF file from the hub
 ``cohere:NAME``           Cohere
 ========================  ==========================================================
 """
@@ -27,11 +29,13 @@ def load_reranker(spec: str | Reranker = BOX, **params: Any) -> Reranker:
 
     Args:
         spec: see the module. A reranker is returned as it is, made to cross the boundary.
-        params: ``n_threads`` for the box; ``api_key``, ``base_url``, ``timeout`` and
+        params: ``n_threads`` for the box; ``n_ctx``, ``n_threads``, ``n_gpu_layers`` and
+            ``sha256`` for GGUF files; ``api_key``, ``base_url``, ``timeout`` and
             ``max_retries`` for Cohere.
 
     Raises:
-        UnknownModel: the spec names nothing known.
+        UnknownModel: the spec names nothing known, or a file that is not there.
+        ModelFileError, ChecksumError: the file is no GGUF model, or not the pinned one.
         MissingKey: Cohere without its key.
         ConfigError: a parameter is unknown or wrong.
     """
@@ -48,10 +52,14 @@ def load_reranker(spec: str | Reranker = BOX, **params: Any) -> Reranker:
         from agentlab.models._hosted_vectors import create_reranker
 
         return recordable(create_reranker(name.strip(), params))
-    near = difflib.get_close_matches(kind.lower(), (BOX, "cohere"), n=1)
+    if kind in ("gguf", "hf") and name.strip():
+        from agentlab.models._gguf_vectors import GGUFReranker, find_file
+
+        return recordable(GGUFReranker(find_file(spec), spec, params))
+    near = difflib.get_close_matches(kind.lower(), (BOX, "cohere", "gguf", "hf"), n=1)
     hint = f"did you mean {near[0]}{':NAME' if near[0] != BOX else ''}? " if near else ""
     raise UnknownModel(
-        f"there is no reranker {spec!r}", hint=f"{hint}use {BOX} or cohere:rerank-v3.5"
+        f"there is no reranker {spec!r}", hint=f"{hint}use {BOX}, gguf:PATH or cohere:rerank-v3.5"
     )
 
 

@@ -22,7 +22,7 @@ from agentlab.rag.split import Piece, split
 from agentlab.rag.splitter import Splitter
 from agentlab.rag.store import Store
 from agentlab.rag.vectors import chosen
-from agentlab.rag.writer import Change, IndexSettings
+from agentlab.rag.writer import Change, IndexSettings, same_embeddings
 
 DEFAULT_SPLITTER = "tokens:256/32"
 _KNOWN = ("splitter", "kind", "language", "titles")
@@ -90,7 +90,7 @@ class Settings:
                     hint="Index.open(path, embeddings=…)",
                 )
             size = {k: wanted[k] for k in ("dimensions",) if k in wanted}
-            embeddings = load_embeddings(wanted["name"], **size)
+            embeddings = load_embeddings(wanted.get("spec", wanted["name"]), **size)
         loaded = load_embeddings(embeddings)
         _check_embeddings(wanted, identity_of(loaded))
         spec = manifest["splitter"]
@@ -134,13 +134,14 @@ def identity_of(embeddings: Embeddings) -> dict[str, Any]:
     """Which embeddings these are, for the manifest; ``loadable`` by their name alone, or not."""
     known = dict(getattr(embeddings, "identity", None) or {})
     if known.get("name"):
-        return {**known, "loadable": True}
+        spec = getattr(embeddings, "spec", None)
+        return {**known, "loadable": True, **({"spec": spec} if spec else {})}
     kind = type(embeddings)
     return {"name": f"{kind.__module__}.{kind.__qualname__}", "loadable": False}
 
 
 def _check_embeddings(wanted: dict[str, Any], given: dict[str, Any]) -> None:
-    if wanted != given:
+    if not same_embeddings(wanted, given):
         what = "of another version" if wanted["name"] == given["name"] else given["name"]
         raise ConfigError(
             f"the index was built with the embeddings {wanted['name']}, not with {what}",

@@ -36,6 +36,11 @@ class Change:
     fresh: bool = False
 
 
+def same_embeddings(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether these are the same embeddings; their file may lie elsewhere."""
+    return {**one, "spec": None} == {**other, "spec": None}
+
+
 @dataclass(frozen=True, slots=True)
 class IndexSettings:
     """What an index is built with, kept in its manifest."""
@@ -57,7 +62,9 @@ def write(store: Store, settings: IndexSettings, dimensions: int, change: Change
     with store.writing() as folder:
         build = None if change.fresh else store.open()
         base = None if build is None else Snapshot(build)
-        if base is not None and base.manifest["embeddings"] != settings.embeddings:
+        if base is not None and not same_embeddings(
+            base.manifest["embeddings"], settings.embeddings
+        ):
             raise StoreError(
                 f"the index {str(store.path)!r} was built anew with other embeddings meanwhile",
                 hint="open it again",

@@ -199,7 +199,7 @@ def test_the_reranker_gives_probabilities() -> None:
     ("spec", "hint"),
     [
         ("bge", "use bge-small"), ("opnai:x", "did you mean openai:NAME"), ("openai:", "use bge"),
-        ("gguf:x.gguf", "use bge-small"), ("", "use bge-small"),
+        ("ggufs:x.gguf", "did you mean gguf:NAME"), ("", "use bge-small"),
     ],
 )  # fmt: skip
 def test_unknown_embeddings(spec: str, hint: str) -> None:

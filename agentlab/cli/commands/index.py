@@ -34,7 +34,7 @@ def build(
         str, typer.Option("--output", "-o", metavar="DIR", help="The folder of the index.")
     ],
     embeddings: Annotated[
-        str, typer.Option(metavar="SPEC", help="bge-small, openai:NAME or cohere:NAME.")
+        str, typer.Option(metavar="SPEC", help="bge-small, gguf:PATH, openai:NAME, cohere:NAME.")
     ] = "bge-small",
     splitter: Annotated[
         str,
