@@ -10,6 +10,7 @@ from agentlab.evaluation.tuning import Options, Stage
 
 if TYPE_CHECKING:
     from langchain_core.documents import Document
+    from langchain_core.retrievers import BaseRetriever
     from langchain_core.runnables import Runnable
 
     from agentlab.evaluation.judgements import Qrels
@@ -19,17 +20,24 @@ SPLITTERS = ("tokens:128/16", "tokens:256/32", "tokens:400/50", "sentences:3 in 
 
 
 class Searches:
-    """Retrievers of ``index`` by their options; ``splitter`` among them means another index.
+    """Retrievers of ``index`` by their options. ``splitter`` among them means another index,
+    ``technique`` that a model writes the queries.
 
     Args:
         k: how many results to ask for.
+        model: writes the queries: a chat model or its spec.
         progress: told while texts are embedded: how many are done, and how many there are.
     """
 
     def __init__(
-        self, index: Index, k: int = 10, progress: Callable[[int, int], None] | None = None
+        self,
+        index: Index,
+        k: int = 10,
+        progress: Callable[[int, int], None] | None = None,
+        model: Any = None,
     ) -> None:
         self.index = index
+        self.model = model
         self.k = k
         self._progress = progress
         self._others: dict[str, Index] = {}
@@ -41,9 +49,17 @@ class Searches:
             ConfigError: an option is wrong.
         """
         given = dict(options)
-        splitter = given.pop("splitter", None)
+        splitter, technique = given.pop("splitter", None), given.pop("technique", None)
         index = self.index if splitter is None else self._split(splitter)
-        return index.as_retriever(k=self.k, **given)
+        retriever = index.as_retriever(k=self.k, **given)
+        return retriever if technique is None else self._asked_by_model(technique, retriever)
+
+    def _asked_by_model(self, technique: str, retriever: BaseRetriever) -> Runnable[Any, Any]:
+        from agentlab.rag.techniques import multi_query, rewrite
+
+        if technique == "rewrite":
+            return rewrite(self.model, retriever)
+        return multi_query(self.model, retriever, k=self.k, hyde=technique == "hyde")
 
     def _split(self, splitter: str) -> Index:
         """The index's files in a temporary index of their own."""
@@ -60,6 +76,15 @@ class Searches:
                 titles=info["titles"],
             )
         return self._others[splitter]
+
+    def rewriting_stage(self) -> Stage:
+        """The stage in which the model writes queries; to be told only."""
+
+        def variants(now: Options) -> Mapping[str, dict[str, Any]]:
+            names = ("rewrite", "multi_query", "hyde")
+            return {name: {**now, "technique": name} for name in names}
+
+        return Stage("rewriting", variants, suggested=True)
 
     def splitter_stage(
         self, qrels: Qrels, splitters: Sequence[str] = SPLITTERS

@@ -170,3 +170,30 @@ def test_a_folder_and_two_files(tmp_path: Path) -> None:
     (tmp_path / "queries.jsonl").write_text('{"_id": "q1", "text": "Who?"}\n')
     assert read_judged(tmp_path) == read_judged(tmp_path / "qrels.txt")
     assert read_judged(tmp_path)[1] == {"q1": {"a.md": 1}}
+
+
+def test_an_index_is_searched_in_other_ways(tmp_path: Path) -> None:
+    from agentlab.evaluation.searches import Searches
+    from agentlab.rag import Index
+    from agentlab.rag.techniques import MultiQuery, Rewrite
+    from tests.rag.conftest import WordEmbeddings
+
+    (tmp_path / "a.md").write_text("The mill is old. The pump is new.")
+    index = Index.from_files(tmp_path / "a.md", WordEmbeddings())
+    searches = Searches(index, 3, model="smollm2")
+    assert len(searches({"mode": "dense"}).invoke("mill")) == 1
+    assert len(searches({"splitter": "sentences:1"}).invoke("mill")) == 2
+    stage, _ = searches.splitter_stage({"q": {"a.md": 1}})
+    assert stage is not None
+    assert index.info["splitter"] not in stage.variants({})
+    written = searches.rewriting_stage().variants({"mode": "dense"})
+    kinds = [type(searches(options)) for options in written.values()]
+    assert kinds == [Rewrite, MultiQuery, MultiQuery]
+
+    named = next(iter(index.search("mill", k=1)))
+    assert searches.splitter_stage({"q": {str(named.id): 1}})[1].startswith("the judgements name")
+    (tmp_path / "a.md").unlink()
+    assert "is not there" in searches.splitter_stage({"q": {"a.md": 1}})[1]
+    assert "without files" in Searches(
+        Index.from_texts(["x"], WordEmbeddings())
+    ).splitter_stage({})[1]  # fmt: skip

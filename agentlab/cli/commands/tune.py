@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 app = new_app()
 _SAID: dict[object, str] = {None: "", True: "yes", False: "no"}
-_STAGES = ("keyword", "rerank", "splitter")
+_STAGES = ("keyword", "rerank", "rewriting", "splitter")
 
 
 @app.command()
@@ -51,6 +52,10 @@ def tune(
     reranker: Annotated[
         str, typer.Option(metavar="SPEC", help="minilm, gguf:PATH or cohere:NAME.")
     ] = "minilm",
+    model: Annotated[
+        str | None,
+        typer.Option("--model", metavar="SPEC", help="Have this model write queries too; slow."),
+    ] = None,
     plot: Annotated[
         Path | None,
         typer.Option("--plot", metavar="FILE.png", help="Draw quality against time a question."),
@@ -67,6 +72,7 @@ def tune(
     from agentlab.cli.console import Console
     from agentlab.cli.counting import Counting
     from agentlab.cli.interrupts import interruptible
+    from agentlab.errors import ConfigError
     from agentlab.evaluation import read_judged
     from agentlab.evaluation.plot import figure_class
     from agentlab.evaluation.searches import SPLITTERS, Searches
@@ -81,8 +87,12 @@ def tune(
     asked, judged = read_judged(judgements, queries)
     index = Index.open(folder)
     counting = Counting(console, "embedding", "chunks")
-    searches = Searches(index, k, counting)
+    searches = Searches(index, k, counting, model)
     wanted = [rerank_stage(reranker) if s.name == "rerank" else s for s in STAGES]
+    if model is not None:
+        wanted.append(searches.rewriting_stage())
+    elif stages and "rewriting" in stages:
+        raise ConfigError("rewriting needs a model", hint="name one with --model")
     split, why = searches.splitter_stage(judged, splitters or SPLITTERS)
     if split is not None:
         wanted.append(split)
@@ -193,11 +203,7 @@ def _tell(console: Console, tuned: Tuned, written: Path | None, folder: str, as_
             console.line("\n".join(["", *draw_tuning(tuned), ""]))
     for decision in tuned.decisions:
         if decision.stage.suggested and decision.gains:
-            splitter = decision.best.options["splitter"]
-            console.note(
-                f"another splitter gains: build the index anew with --splitter {splitter!r} "
-                "--replace, and tune again"
-            )
+            console.note(_suggestion(decision.best.options))
     options = ", ".join(f"{k}={_plain(v)}" for k, v in tuned.options.items())
     if tuned.final is tuned.start:
         console.note("nothing gains for certain over dense search")
@@ -205,6 +211,18 @@ def _tell(console: Console, tuned: Tuned, written: Path | None, folder: str, as_
         console.note(f"{written}: {options}; agentlab search and rag {folder} use it from now on")
     else:
         console.note(f"best: {options}; nothing was written")
+
+
+def _suggestion(options: Mapping[str, Any]) -> str:
+    """What a stage that gains, and cannot be turned on here, is to be had by."""
+    if "splitter" in options:
+        return (
+            f"another splitter gains: build the index anew with --splitter {options['splitter']!r} "
+            "--replace, and tune again"
+        )
+    name = options["technique"]
+    what = f"{name}(model, …)" if name != "hyde" else "multi_query(model, …, hyde=True)"
+    return f"queries written by the model gain: search with agentlab.rag.techniques.{what}"
 
 
 def _rows(tuned: Tuned) -> Any:
