@@ -13,6 +13,7 @@ from langchain_core.runnables import Runnable
 
 from agentlab.models.embeddings import load_embeddings
 from agentlab.rag.techniques.control import Control
+from agentlab.rag.techniques.hopping import PROMPT as HOP_PROMPT
 from agentlab.rag.techniques.hopping import MultiHop
 from agentlab.rag.techniques.kinds import Kinds
 from agentlab.rag.techniques.querying import multi_query
@@ -60,7 +61,7 @@ def auto(
     ways = {
         "single": inner,
         "comparison": multi_query(model, inner, n),
-        "chain": MultiHop(Control(model), inner, max_hops, k=k),
+        "chain": MultiHop(Control(model, HOP_PROMPT), inner, max_hops, k=k),
     }
     return rewrite(model, Chooser(kinds, ways, min_similarity), direct=direct)
 

@@ -14,6 +14,7 @@ from agentlab.rag.techniques.acting import agentic
 from agentlab.rag.techniques.choosing import auto
 from agentlab.rag.techniques.control import Control
 from agentlab.rag.techniques.correcting import corrective
+from agentlab.rag.techniques.hopping import PROMPT as HOP_PROMPT
 from agentlab.rag.techniques.hopping import MultiHop
 from agentlab.rag.techniques.querying import multi_query
 from agentlab.rag.techniques.rewriting import rewrite
@@ -87,7 +88,7 @@ def _composed(model: Any, sources: Any, asked: Sequence[tuple[str, dict[str, Any
     if name == "corrective":
         return _made(corrective, name, model, inner, options)
     if name == "multi-hop":
-        return _made(MultiHop, name, Control(model), inner, options)
+        return _made(MultiHop, name, Control(model, HOP_PROMPT), inner, options)
     return _made(auto, name, model, inner, {"direct": _direct(model), **options})
 
 

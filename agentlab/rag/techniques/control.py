@@ -20,14 +20,12 @@ class Control:
     A model with neither is asked in words, and what is no such JSON is an error, never guessed at.
     """
 
-    def __init__(self, model: BaseChatModel | Runnable[Any, Any] | str) -> None:
+    def __init__(self, model: BaseChatModel | Runnable[Any, Any] | str, *prompts: str) -> None:
         self.model, self._kwargs = unbound(model)
-        self._prompts: dict[str, Prompt] = {}
+        self._prompts = {name: load_prompt(name) for name in prompts}
 
     def prompt(self, name: str) -> Prompt:
-        """The prompt ``name``, read once."""
-        if name not in self._prompts:
-            self._prompts[name] = load_prompt(name)
+        """The prompt ``name``, one of those it was made with."""
         return self._prompts[name]
 
     def runnable(self, name: str, schema: Mapping[str, Any]) -> Runnable[Any, Any]:

@@ -38,7 +38,7 @@ def corrective(model: Any, retriever: Any, rounds: int = 1, *, decline: bool = T
     """
     if isinstance(rounds, bool) or not isinstance(rounds, int) or not 0 <= rounds <= 5:
         raise ConfigError(f"rounds must be a whole number from 0 to 5, not {rounds!r}")
-    return Corrective(Control(model), technique_of(retriever), rounds, decline)
+    return Corrective(Control(model, PROMPT), technique_of(retriever), rounds, decline)
 
 
 class Corrective(Technique):

@@ -25,7 +25,7 @@ from agentlab.rag.techniques.technique import Found, Task, Technique, planned, t
 PROMPT = "rag/hop"
 FAN_OUT = 3
 _FACT, _QUERY = 240, 150  # characters
-_READ = 4  # documents of each search that the model is shown
+_READ = 3  # documents of each search that the model is shown
 
 
 def multi_hop(
@@ -59,7 +59,7 @@ def multi_hop(
     Raises:
         ConfigError: a value is wrong.
     """
-    hops = MultiHop(Control(model), technique_of(retriever), max_hops, budget, fan_out, k)
+    hops = MultiHop(Control(model, PROMPT), technique_of(retriever), max_hops, budget, fan_out, k)
     return create_rag(model, hops, **answering)
 
 

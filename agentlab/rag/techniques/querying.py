@@ -57,7 +57,15 @@ def multi_query(
         raise ConfigError("multi_query has nothing to ask", hint="give n, hyde or step_back")
     if not 0 < weight <= 10:
         raise ConfigError(f"weight must be above 0 and at most 10, not {weight!r}")
-    return MultiQuery(Control(model), technique_of(retriever), n, hyde, step_back, weight, k)
+    return MultiQuery(
+        Control(model, PROMPT, HYDE_PROMPT, STEP_BACK_PROMPT),
+        technique_of(retriever),
+        n,
+        hyde,
+        step_back,
+        weight,
+        k,
+    )
 
 
 class MultiQuery(Technique):

@@ -53,7 +53,7 @@ def rewrite(
     Raises:
         ConfigError: something given is of the wrong kind.
     """
-    return Rewrite(Control(model), retriever, weight, direct)
+    return Rewrite(Control(model, PROMPT), retriever, weight, direct)
 
 
 class Rewrite(Technique):
@@ -148,8 +148,7 @@ def may_skip(question: str) -> bool:
 
 
 def _values(task: Task) -> dict[str, Any]:
-    skip = may_skip(task.question)
-    return {"question": task.question, "conversation": shown_history(task.history), "skip": skip}
+    return {"question": task.question, "conversation": shown_history(task.history)}
 
 
 def _schema(question: str) -> dict[str, Any]:

@@ -107,7 +107,7 @@ def route(
         raise ConfigError(f"kept must be above 0 and at most 1, not {kept!r}")
     if isinstance(most, bool) or not isinstance(most, int) or most < 1:
         raise ConfigError(f"most must be a whole number from 1, not {most!r}")
-    control = Control(model) if by != "examples" else None
+    control = Control(model, PROMPT) if by != "examples" else None
     examples = (
         ExampleIndex({n: r.examples for n, r in made.items()}, load_embeddings(embeddings), keep)
         if by != "model"

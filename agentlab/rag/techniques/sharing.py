@@ -14,7 +14,7 @@ from agentlab.untrusted import wrap
 
 _TURNS = 6  # messages back
 _SAID = 400  # characters of a message
-_SHOWN = 900  # characters of a document
+_SHOWN = 600  # characters of a document
 
 
 def shown_history(history: Sequence[BaseMessage]) -> list[str]:
