@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import functools
 import inspect
+import typing
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any, TypeVar, cast
 
@@ -129,6 +131,8 @@ def _subclass(cls: type, kind: Kind, methods: tuple[tuple[str, str], ...]) -> ty
         method = _WRAPPERS[how](kind, name, own)
         # LangChain looks at the signature at every call: it need not be worked out each time.
         method.__signature__ = inspect.signature(own)  # type: ignore[attr-defined]
+        with contextlib.suppress(NameError, TypeError, AttributeError):  # nor compiled from text
+            method.__annotations__ = typing.get_type_hints(own)
         namespace[name] = method
     if kind == "model":
         namespace["agenerate"] = _stoppable(cast(Any, cls).agenerate)

@@ -46,6 +46,23 @@ class Normaliser:
         self._scrubber = scrubber
         self._kept: dict[Any, tuple[str, Normal]] = {}
 
+    def know(self, normals: Iterable[tuple[str, Normal]]) -> None:
+        """Take recorded normal forms as they are: they are neither scrubbed nor hashed again."""
+        for mark, normal in normals:
+            role, content, name = normal["role"], normal["content"], normal.get("name")
+            key: tuple[Any, ...] = (role, content, name)
+            if not isinstance(content, str):
+                continue
+            if role == "tool":
+                status = normal.get("status", "success")
+                key = (*key, status, normal["tool_call_id"])
+            elif role == "ai" and "invalid_tool_calls" not in normal:
+                calls = normal.get("tool_calls", ())
+                key = (*key, tuple((c["name"], repr(c["args"]), c["id"]) for c in calls))
+            elif role not in ("human", "system") or "more" in normal:
+                continue
+            self._kept[key] = mark, normal
+
     def all(self, messages: Iterable[Any], ids: CallIds) -> tuple[tuple[str, Normal], ...]:
         """The normal forms of a conversation; ``ids`` learns its tool calls."""
         return tuple(self.one(message, ids) for message in messages)

@@ -68,6 +68,9 @@ class Tape(Handler):
         self.seconds = 0.0
         self._reader = Reader(self.scrubber)
         self._playback = Playback(recording) if recording is not None else None
+        if recording is not None and mode == "none":  # nothing of this run is written
+            messages = [one for step in recording.steps for one in step.request.messages]
+            self._reader.normaliser.know(dict(messages).items())
         self._live_tools = frozenset(live_tools)
         self._allow_effects = allow_effects
         self._likelihood = likelihood

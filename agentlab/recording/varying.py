@@ -124,7 +124,7 @@ def _ranges(numbers: Sequence[int]) -> list[list[int]]:
 
 
 def _numbers(ranges: Sequence[Sequence[int]], most: int) -> list[int]:
-    found = []
+    found: list[int] = []
     for one in ranges:
         first, last, by = one if len(one) > 1 else (one[0], one[0], 1)
         if not 1 <= first <= last <= most:

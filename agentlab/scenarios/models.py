@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,7 +15,6 @@ if TYPE_CHECKING:
 
 # Providers whose models can be used again: nothing of one call shows in the next.
 _KEPT = ("gguf", "hf", "smollm2")
-_kept: dict[str, BaseChatModel] = {}
 
 
 class Models:
@@ -66,16 +64,17 @@ def _spec(model: str | ModelEntry) -> tuple[str, dict[str, Any]]:
 
 
 def _loaded(spec: str, kind: str, parameters: dict[str, Any]) -> BaseChatModel:
+    from agentlab.boundary import recordable
     from agentlab.models import load_model
+    from agentlab.scenarios.standin import kept, stand_in
 
     if is_offline() and kind in ("openai", "cohere"):
+        name = spec.partition(":")[2]
         # The key is no part of a request, and a machine that replays has none.
         variables = {"openai": ("OPENAI_API_KEY",), "cohere": ("CO_API_KEY", "COHERE_API_KEY")}
         if not any(os.environ.get(name) for name in variables[kind]):
             parameters = {"api_key": "replay", **parameters}
+        return recordable(stand_in(kind, name, parameters, lambda: load_model(spec, **parameters)))
     if kind not in _KEPT:
         return load_model(spec, **parameters)
-    key = json.dumps([spec, parameters, is_offline()], sort_keys=True, default=str)
-    if key not in _kept:
-        _kept[key] = load_model(spec, **parameters)
-    return _kept[key]
+    return kept([spec, parameters, is_offline()], lambda: load_model(spec, **parameters))

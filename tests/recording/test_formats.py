@@ -23,7 +23,9 @@ from tests.recording.parts import without_ids
 from tests.support.openai_server import openai_server
 
 OLD = Path(__file__).parent / "formats"
-scalars = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False)
+scalars = (
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False)
+)
 scalars |= st.text()
 usages = st.recursive(
     scalars,

@@ -326,3 +326,18 @@ def test_a_wrong_call_names_the_step(path: Path) -> None:
         support(model(), system="Be rude.")
     drift: Any = caught.value.drift
     assert (drift.step, drift.of, drift.what, drift.stale) == (2, 6, "prompt edited", 4)
+
+
+def test_recorded_messages_are_not_searched_for_secrets_again(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are known as they are, so a secret that came to be one since is no drift."""
+    question = "Is order Zq81-xK47-mN02 refunded?"
+    with cassette(path, mode="all"):
+        model("No.").invoke(question)
+    monkeypatch.setenv("SHOP_TOKEN", "Zq81-xK47-mN02")
+    with cassette(path, mode="none"):
+        assert model().invoke(question).content == "No."
+    with pytest.raises(Diverged):
+        with cassette(path, mode="none"):
+            model().invoke(f"{question} ")
