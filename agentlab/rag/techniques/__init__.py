@@ -10,6 +10,7 @@ from agentlab.rag.techniques.budget import Budget
 from agentlab.rag.techniques.choosing import auto
 from agentlab.rag.techniques.composing import NAMES, compose
 from agentlab.rag.techniques.correcting import Corrective, corrective
+from agentlab.rag.techniques.files import load_rag
 from agentlab.rag.techniques.hopping import MultiHop, multi_hop
 from agentlab.rag.techniques.plan import Node, as_mermaid, as_text
 from agentlab.rag.techniques.querying import MultiQuery, multi_query
@@ -37,6 +38,7 @@ __all__ = [
     "auto",
     "compose",
     "corrective",
+    "load_rag",
     "multi_hop",
     "multi_query",
     "rewrite",

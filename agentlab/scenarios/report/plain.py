@@ -19,6 +19,8 @@ from agentlab.scenarios.report.trajectory import Row, trajectory
 from agentlab.scenarios.results import Failure, ScenarioResult, SuiteResult, TurnRun
 
 VERSION = 1
+_NODE = ("kind", "text", "note")
+_MOST_NODES = 500
 
 
 def as_json(suite: SuiteResult) -> dict[str, Any]:
@@ -108,6 +110,7 @@ def _turn(turn: TurnRun) -> dict[str, Any]:
         "shown": [plain(normal_form(message, ids)) for message in turn.shown],
         "documents": [plain(document) for document in turn.documents],
         "citations": _citations(turn.output),
+        "plan": _plan(turn.output),
         "chunks": len(turn.chunks),
         "error": f"{type(error).__name__}: {error}" if error is not None else "",
     }
@@ -120,6 +123,20 @@ def _citations(output: Any) -> list[Any]:
         return []
     cited: list[Any] = plain(list(found))
     return cited
+
+
+def _plan(output: Any) -> list[dict[str, Any]]:
+    """The nodes of the plan by which documents were searched, each with its ``depth``."""
+    nodes: list[dict[str, Any]] = []
+    waiting = [(0, output.get("plan"))] if isinstance(output, Mapping) else []
+    while waiting and len(nodes) < _MOST_NODES:
+        depth, node = waiting.pop()
+        if isinstance(node, Mapping) and all(isinstance(node.get(k), str) for k in _NODE):
+            nodes.append({"depth": depth, **{name: node[name] for name in _NODE}})
+            below = node.get("children")
+            if isinstance(below, list):
+                waiting += [(depth + 1, child) for child in reversed(below)]
+    return nodes
 
 
 def _steps(result: ScenarioResult, messages: dict[str, Any]) -> list[dict[str, Any]]:

@@ -130,8 +130,14 @@ def test_hyde_and_step_back() -> None:
     words = Words()
     model = ScriptedChatModel(
         replies=[
-            {"when": {"contains": "Write a short passage"}, "say": json.dumps({"passage": "It runs at night."})},
-            {"when": {"contains": "more general"}, "say": json.dumps({"question": "What is a pump?"})},
+            {
+                "when": {"contains": "Write a short passage"},
+                "say": json.dumps({"passage": "It runs at night."}),
+            },
+            {
+                "when": {"contains": "more general"},
+                "say": json.dumps({"question": "What is a pump?"}),
+            },
         ]
     )
     multi_query(model, words, 0, hyde=True, step_back=True).invoke("When does it run?")
