@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator
 from contextlib import aclosing, closing
-from typing import Any
+from typing import Any, get_args
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import BaseMessage
@@ -13,21 +13,24 @@ from langchain_core.runnables.config import (
     get_async_callback_manager_for_config,
     get_callback_manager_for_config,
     patch_config,
+    run_in_executor,
 )
 
 from agentlab import cancellation
-from agentlab.boundary import recordable
+from agentlab.boundary import Reranker, recordable
 from agentlab.chains.driving import adriven, driven
 from agentlab.chains.happenings import Run
 from agentlab.chains.usage import UsageCounter
 from agentlab.errors import ConfigError, ContextOverflow, TurnCancelled
 from agentlab.events import Answer, Event, Token
+from agentlab.models.reranker import load_reranker
 from agentlab.prompts import Prompt, load_prompt
-from agentlab.rag.answering import Answering, peeked
+from agentlab.rag.answering import Answering, Quote, peeked
 from agentlab.rag.asking import Asker, unbound
 from agentlab.rag.citing import MIN_SUPPORT, NOT_FOUND
 from agentlab.rag.finding import Finding
 from agentlab.rag.question import read_question
+from agentlab.rag.reading import SentenceReader
 
 PROMPT = "rag/answer"
 
@@ -41,6 +44,8 @@ def create_rag(
     min_support: float = MIN_SUPPORT,
     not_found: str = NOT_FOUND,
     techniques: Any = (),
+    reranker: str | Reranker | None = "minilm",
+    quote: Quote = "never",
 ) -> Rag:
     """Answers to questions, from what ``retriever`` finds, each sentence checked and cited.
 
@@ -61,6 +66,10 @@ def create_rag(
         techniques: how it is searched: ``"auto"``, or a list of names and ``{name: options}``, the
             first outermost; see :mod:`agentlab.rag.techniques`. For ``route`` and ``agentic``,
             ``retriever`` may be several by name.
+        reranker: what reads each sentence of the documents with the question, for local models and
+            quotes. Where it finds one that answers, a local model has to answer. None: nothing.
+        quote: ``else``: where the model gives no supported sentence and the reranker finds one, the
+            answer quotes that and says so. ``always``: no model is asked at all.
 
     Raises:
         ConfigError: a name is unknown, or a value is wrong.
@@ -69,6 +78,10 @@ def create_rag(
         raise ConfigError(f"min_support must be above 0 and at most 1, not {min_support!r}")
     if not not_found.strip():
         raise ConfigError("not_found must be a text", hint=f"by default it is {NOT_FOUND!r}")
+    if quote not in get_args(Quote):
+        raise ConfigError(f"quote is never, else or always, not {quote!r}")
+    if quote != "never" and reranker is None:
+        raise ConfigError("quotes need a reranker", hint="it is minilm by default")
     bare, kwargs = unbound(model)
     if techniques:
         from agentlab.rag.techniques.composing import compose
@@ -82,7 +95,9 @@ def create_rag(
             hint='for example Index.open("my-index").as_retriever(k=4)',
         )
     asker = Asker(bare, kwargs, load_prompt(prompt))
-    return Rag(asker, recordable(found), min_score, min_support, not_found)
+    reads = reranker is not None and (quote != "never" or asker.form == "lines")
+    reader = load_reranker(reranker) if reads and reranker is not None else None
+    return Rag(asker, recordable(found), min_score, min_support, not_found, reader, quote)
 
 
 class Rag(Runnable[Any, Any]):
@@ -97,6 +112,7 @@ class Rag(Runnable[Any, Any]):
     - ``sentences``: each with ``text``, ``supported``, ``support`` (a share of its words),
       ``sources`` (the numbers it cites) and ``corrected``: the model had cited others;
     - ``supported``: the share of the sentences that are; 0 where the documents do not say;
+    - ``quoted``: whether the answer quotes the documents, since the model found none;
     - ``documents``: those the model was shown, in order, each with ``number``, ``id``, ``text`` and
       its metadata; ``contexts``: their texts; ``dropped``: ids of those that did not fit;
     - ``usage``: ``input_tokens``, ``output_tokens`` and ``model_calls``;
@@ -112,6 +128,8 @@ class Rag(Runnable[Any, Any]):
         min_score: float | None,
         min_support: float,
         not_found: str,
+        reranker: Reranker | None = None,
+        quote: Quote = "never",
     ) -> None:
         self.name = "rag"
         self.model = asker.model
@@ -119,6 +137,8 @@ class Rag(Runnable[Any, Any]):
         self.takes_history = asker.prompt.takes_history
         self._asker = asker
         self._checks = (min_score, min_support, not_found)
+        self._reranker = reranker
+        self._quote: Quote = quote
 
     @property
     def prompt(self) -> Prompt:
@@ -174,11 +194,12 @@ class Rag(Runnable[Any, Any]):
             None, input, name=config.get("run_name") or "rag", run_id=config.pop("run_id", None)
         )
         inner = patch_config(config, callbacks=manager.get_child(), run_name="")
-        answering = Answering(self._asker, question, history, *self._checks)
+        answering = self._answering(question, history)
         try:
             finding = Finding(self.retriever, question, history)
             yield from finding.events(_named(inner, "retrieve"))
             yield answering.retrieved(finding.documents)
+            answering.read()
             while answering.asks:
                 try:
                     # An error cancels the scope, so each attempt has its own.
@@ -216,13 +237,14 @@ class Rag(Runnable[Any, Any]):
             None, input, name=config.get("run_name") or "rag", run_id=config.pop("run_id", None)
         )
         inner = patch_config(config, callbacks=manager.get_child(), run_name="")
-        answering = Answering(self._asker, question, history, *self._checks)
+        answering = self._answering(question, history)
         try:
             finding = Finding(self.retriever, question, history)
             async with aclosing(finding.aevents(_named(inner, "retrieve"))) as events:
                 async for event in events:
                     yield event
             yield answering.retrieved(finding.documents)
+            await run_in_executor(inner, answering.read)
             while answering.asks:
                 try:
                     with cancellation.child() as (scope, context):
@@ -248,6 +270,12 @@ class Rag(Runnable[Any, Any]):
         await manager.on_chain_end(result)
         yield usage.usage
         yield Answer(result)
+
+    def _answering(self, question: str, history: list[BaseMessage]) -> Answering:
+        reader = None if self._reranker is None else SentenceReader(self._reranker, question)
+        return Answering(
+            self._asker, question, history, *self._checks, reader=reader, quote=self._quote
+        )
 
     # Within a sequence (`rag | …`) the next part is given the result, not the events.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from langchain_core.documents import Document
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, HumanMessage
@@ -15,7 +15,10 @@ from agentlab.rag.asking import Asker
 from agentlab.rag.citing import Checker, Claim
 from agentlab.rag.forms import LinesReader, of_json, of_message
 from agentlab.rag.question import read_question
+from agentlab.rag.reading import Passage, SentenceReader
 from agentlab.rag.sources import Source, number
+
+Quote = Literal["never", "else", "always"]
 
 
 class Answering:
@@ -32,8 +35,14 @@ class Answering:
         min_score: float | None,
         min_support: float,
         not_found: str,
+        reader: SentenceReader | None = None,
+        quote: Quote = "never",
     ) -> None:
         self.asks = False
+        self.quoted = False
+        self._reader = reader
+        self._quote = quote
+        self._best: Passage | None = None
         self._asker = asker
         self._question = question
         self._history = history
@@ -61,16 +70,31 @@ class Answering:
         found = number(documents)
         return Retrieved(self._question, tuple(source.as_dict() for source in found))
 
+    def read(self) -> None:
+        """Have the documents read by the reranker, where what it finds matters."""
+        if self._reader is None or not self._sources:
+            return
+        if self._quote != "never" or self._asker.form == "lines":
+            self._best = self._reader.best(self._sources)
+        self.asks = self.asks and self._quote != "always"
+
+    @property
+    def _must(self) -> bool:
+        """Whether the documents surely have an answer; a small model is too quick to say no."""
+        return self._best is not None and self._best.answers
+
     def chunks(self, config: RunnableConfig) -> Iterator[Any]:
         """Ask the model with the documents there are."""
-        messages = self._asker.messages(self._question, self._history, self._sources)
-        yield from self._asker.stream(messages, self._sources, config)
+        yield from self._asker.stream(self._messages(), self._sources, config, must=self._must)
 
     async def achunks(self, config: RunnableConfig) -> AsyncIterator[Any]:
         """:meth:`chunks`, asynchronously."""
-        messages = self._asker.messages(self._question, self._history, self._sources)
-        async for chunk in self._asker.astream(messages, self._sources, config):
+        asked = self._asker.astream(self._messages(), self._sources, config, must=self._must)
+        async for chunk in asked:
             yield chunk
+
+    def _messages(self) -> list[BaseMessage]:
+        return self._asker.messages(self._question, self._history, self._sources, must=self._must)
 
     def drop(self, error: ContextOverflow) -> None:
         """Leave out the last documents, since the prompt did not fit.
@@ -86,6 +110,8 @@ class Answering:
         self._dropped = [s.id for s in self._sources[kept:]] + self._dropped
         self._sources = self._sources[:kept]
         self._checker = Checker(self._sources, *self._check)
+        if self._best is not None and self._reader is not None:
+            self._best = self._reader.best(self._sources)
 
     def take(self, chunk: Any) -> Iterator[Event]:
         """A piece of what the model writes."""
@@ -107,6 +133,16 @@ class Answering:
             yield from self._checked(self._lines.end(cut=cut))
         elif message is not None and self._asker.form != "json":
             yield from self._checked(of_message(message))
+        best = self._best
+        if (
+            best is not None
+            and best.answers
+            and self._quote != "never"
+            and not self._checker.passed
+        ):
+            self.quoted = True
+            for text in self._checker.quote(best.source, best.span):
+                yield Token(text)
         for text in self._checker.end():
             yield Token(text)
         if self._dropped:
@@ -133,6 +169,7 @@ class Answering:
             "citations": checker.citations,
             "sentences": checker.sentences,
             "supported": checker.supported,
+            "quoted": self.quoted,
             "documents": [source.as_dict() for source in self._sources],
             "contexts": [source.text for source in self._sources],
             "dropped": self._dropped,

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from agentlab.rag.quoting import best_span, share, support
+from agentlab.rag.sentences import Span
 from agentlab.rag.sources import Source
 
 NOT_FOUND = "The documents do not say."
+QUOTED = "The documents say:"
 UNSUPPORTED = "[unsupported]"
 MIN_SUPPORT = 0.6
 _MIN_SHARE = 0.25  # of a sentence's words: a source with fewer is no source of it
@@ -54,6 +56,11 @@ class Checker:
         return "".join(self._shown)
 
     @property
+    def passed(self) -> bool:
+        """Whether there is something that may be shown."""
+        return bool(self._shown)
+
+    @property
     def supported(self) -> float:
         """The share of the sentences that are supported; 0 without any."""
         passed = [sentence["supported"] for sentence in self.sentences]
@@ -79,6 +86,23 @@ class Checker:
             self.citations.clear()
             self._shown.append(self._not_found)
             yield self._not_found
+
+    def quote(self, source: Source, span: Span) -> Iterator[str]:
+        """Give a sentence of ``source`` in place of what has not passed; yields the text of it."""
+        start, end = span
+        said = " ".join(source.text[start:end].split())
+        self.citations[:] = [self._cited(source, span)]
+        self.sentences.append(
+            {
+                "text": said,
+                "supported": True,
+                "support": 1.0,
+                "sources": [source.number],
+                "corrected": False,
+            }
+        )
+        self._shown.append(f"{QUOTED} “{said}” [{source.number}]")
+        yield self._shown[-1]
 
     def _check(self, text: str, numbers: Iterable[int]) -> tuple[bool, str]:
         cited = [self._sources[n] for n in dict.fromkeys(numbers) if n in self._sources]
@@ -111,8 +135,9 @@ class Checker:
 
     def _citation(self, text: str, source: Source) -> dict[str, Any] | None:
         span = best_span(text, source.text)
-        if span is None:
-            return None
+        return None if span is None else self._cited(source, span)
+
+    def _cited(self, source: Source, span: Span) -> dict[str, Any]:
         start, end = span
         return {
             "number": source.number,

@@ -38,23 +38,29 @@ def form_of(model: BaseChatModel) -> Form:
     return "json" if structured or own.bind_tools is not BaseChatModel.bind_tools else "marks"
 
 
-def bound(model: Runnable[Any, Any], form: Form, sources: Sequence[Source]) -> Runnable[Any, Any]:
-    """``model``, so that it answers in ``form`` from ``sources``."""
+def bound(
+    model: Runnable[Any, Any], form: Form, sources: Sequence[Source], *, must: bool = False
+) -> Runnable[Any, Any]:
+    """``model``, so that it answers in ``form`` from ``sources``; it ``must`` only in ``lines``."""
     numbers = [source.number for source in sources]
     if form == "lines":
-        return model.bind(lark=grammar(numbers))
+        return model.bind(lark=grammar(numbers, must=must))
     if form == "native":
         data = [{"id": str(s.number), "data": {"text": s.shown}} for s in sources]
         return model.bind(documents=data)
     return model
 
 
-def grammar(numbers: Sequence[int]) -> str:
-    """A Lark grammar: lines that begin with one to three of ``numbers``, or :data:`NOT_FOUND`."""
+def grammar(numbers: Sequence[int], *, must: bool = False) -> str:
+    """A Lark grammar: lines that begin with one to three of ``numbers``.
+
+    Or :data:`NOT_FOUND`, unless it ``must`` be lines.
+    """
     ids = " | ".join(f'"[{number}]"' for number in numbers)
+    none = "" if must else f'NONE: "{NOT_FOUND}"\n'
     return (
-        f'start: NONE | sentence ("\\n" sentence){{0,{_MOST_SENTENCES - 1}}}\n'
-        f'NONE: "{NOT_FOUND}"\n'
+        f'start: {"NONE | " if none else ""}sentence ("\\n" sentence){{0,{_MOST_SENTENCES - 1}}}\n'
+        f"{none}"
         'sentence: source{1,3} " " TEXT\n'
         f"source: {ids}\n"
         f"TEXT: /[^\\[\\]<>\\s][^\\[\\]<>\\n]{{0,{_LONGEST}}}[.!?]/\n"

@@ -74,6 +74,15 @@ def best_span(sentence: str, text: str) -> Span | None:
     return None if best is None else best[1]
 
 
+def pieces(text: str) -> Iterator[Span]:
+    """The sentences of ``text``, long ones in parts: what can be quoted."""
+    for span in sentence_spans(text):
+        if span[1] - span[0] > _LONGEST:
+            yield from _windows(text, span)
+        else:
+            yield span
+
+
 def _candidates(text: str) -> Iterator[Span]:
     previous: Span | None = None
     for span in sentence_spans(text):

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -47,6 +46,14 @@ def rag(
     prompt: Annotated[
         str, typer.Option("--prompt", metavar="NAME", help="A prompt for answers from documents.")
     ] = "rag/answer",
+    quote: Annotated[
+        str,
+        typer.Option(
+            metavar="WHEN",
+            help="Quote the documents' best sentence: never, else (where the model finds no "
+            "answer) or always (no model is asked).",
+        ),
+    ] = "else",
     as_json: Annotated[
         bool, typer.Option("--json", help="Write every event as a line of JSON.")
     ] = False,
@@ -66,7 +73,8 @@ def rag(
     console = Console()
     text = _question(question)
     retriever = retriever_of(Index.open(folder), k=k, mode=mode, rerank=rerank, threshold=threshold)
-    runnable = create_rag(load_model(model, **read_params(params or [])), retriever, prompt)
+    loaded = load_model(model, **read_params(params or []))
+    runnable = create_rag(loaded, retriever, prompt, quote=quote)  # type: ignore[arg-type]  # it is checked there
     with interruptible():
         try:
             for event in runnable.stream(text):
@@ -90,6 +98,7 @@ def _question(given: str) -> str:
 
 
 def _show(console: Console, event: Event) -> None:
+    from agentlab.cli.citing import cite
     from agentlab.events import Answer, Token, Warned
 
     match event:
@@ -100,15 +109,4 @@ def _show(console: Console, event: Event) -> None:
             console.note(f"note: {message}")
         case Answer(value):
             console.end_line()
-            _cite(console, value)
-
-
-def _cite(console: Console, value: Mapping[str, Any]) -> None:
-    """The documents that are cited, each once, with what of them is quoted."""
-    numbers = dict.fromkeys(citation["number"] for citation in value["citations"])
-    for number in sorted(numbers):
-        cited = [c for c in value["citations"] if c["number"] == number]
-        title = f"  {cited[0]['title']}" if cited[0]["title"] else ""
-        console.line(f"\n[{number}] {cited[0]['file'] or cited[0]['id']}{title}")
-        for start, end, quote in dict.fromkeys((*c["span"], c["quote"]) for c in cited):
-            console.line(f"    {start}-{end}: “{' '.join(quote.split())}”")
+            cite(console, value["citations"])
