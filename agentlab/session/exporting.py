@@ -148,13 +148,19 @@ def _python(stored: Stored) -> str:
     if not settings.get("model"):
         model = f"# The session's own model has no name that load_model knows.\n{model}"
     prompt = settings.get("prompt")
+    docs = settings.get("docs")
     target = f"load_prompt({prompt!r}) | model" if prompt else "model"
+    if docs:
+        given = [f"load_prompt({prompt!r})"] if prompt else []
+        retriever = f"Index.open({docs!r}).as_retriever(k=4, mode='hybrid')"
+        target = f"create_rag({', '.join(['model', retriever, *given])})"
     memory = settings.get("memory") or "buffer"
     arguments = [target, f"memory=parse_memory({memory!r}, model)"]
     if settings.get("system"):
         arguments.append(f"system={settings['system']!r}")
     names = ["Session", "load_model", *(["load_prompt"] if prompt else [])]
     imports = f"from agentlab import {', '.join(names)}\nfrom agentlab.memory import parse_memory"
+    imports += "\nfrom agentlab.rag import Index, create_rag" if docs else ""
     questions = [turn.user.text for turn in stored.tree.turns()]
     listed = "".join(f"    {question!r},\n" for question in questions)
     return _SCRIPT.format(

@@ -26,7 +26,10 @@ _OPENAI = "https://api.openai.com/"
 
 
 def describe(target: Any, model: BaseChatModel | None) -> dict[str, Any]:
-    """``model`` (a spec), ``parameters`` set on it and ``prompt`` (a name), as far as known."""
+    """``model`` (a spec), ``parameters`` set on it and ``prompt`` (a name), as far as known.
+
+    Of answers from documents also ``docs``, the folder of their index.
+    """
     known: dict[str, Any] = {}
     spec = model_spec(model)
     if model is not None and spec:
@@ -38,6 +41,12 @@ def describe(target: Any, model: BaseChatModel | None) -> dict[str, Any]:
         parameters = {name: value for name, value in given.items() if value is not None}
         if parameters:
             known["parameters"] = parameters
+    index = getattr(getattr(target, "retriever", None), "index", None)
+    if index is not None:
+        from agentlab.rag.answer import PROMPT
+
+        prompt = getattr(getattr(target, "prompt", None), "name", PROMPT)
+        return known | {"docs": str(index.path)} | ({"prompt": prompt} if prompt != PROMPT else {})
     for step in steps_of(target):
         if hasattr(step, "takes_history") and getattr(step, "name", None):
             known["prompt"] = step.name

@@ -66,8 +66,12 @@ class Target:
     def messages(self, given: Any) -> list[BaseMessage] | None:
         """What its first call to a model would show it; the model is not called.
 
-        Everything before the model does run. None when no chat model was reached.
+        Everything before the model does run, unless the target can tell without (``peek``). None
+        when no chat model was reached.
         """
+        peek = getattr(self.runnable, "peek", None)
+        if callable(peek):
+            return list(peek(given))
         try:
             self.runnable.invoke(given, {"callbacks": [_Peek()]})
         except _Seen as seen:

@@ -48,6 +48,10 @@ Tools = Annotated[
     str | None,
     typer.Option(metavar="NAME,…", help="Tools that may be used; `agentlab tools` lists them."),
 ]
+Docs = Annotated[
+    str | None,
+    typer.Option(metavar="DIR", help="Answer from the index in DIR, with citations; or off."),
+]
 
 
 def options_of(
@@ -60,6 +64,7 @@ def options_of(
     latest: bool,
     attach: list[str] | None,
     tools: str | None,
+    docs: str | None,
 ) -> Options:
     """The options as a chat takes them.
 
@@ -83,4 +88,5 @@ def options_of(
         latest=latest,
         attach=tuple(attach or ()),
         tools=tuple(name.strip() for name in (tools or "").split(",") if name.strip()),
+        docs=docs,
     )

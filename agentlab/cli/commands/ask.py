@@ -10,6 +10,7 @@ from agentlab.cli.app import new_app
 from agentlab.cli.commands._talking import (
     Attach,
     Continue,
+    Docs,
     Memory,
     Model,
     Params,
@@ -36,6 +37,7 @@ def ask(
     session: SessionName = None,
     latest: Continue = False,
     tools: Tools = None,
+    docs: Docs = None,
     params: Params = None,
     attach: Attach = None,
     as_json: Annotated[
@@ -49,5 +51,7 @@ def ask(
     from agentlab.cli.console import Console
     from agentlab.cli.repl.asking import answer_once
 
-    options = options_of(model, params, memory, system, prompt, session, latest, attach, tools)
+    options = options_of(
+        model, params, memory, system, prompt, session, latest, attach, tools, docs
+    )
     answer_once(Console(), options, " ".join(question or []), as_json=as_json)

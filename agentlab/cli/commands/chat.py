@@ -8,6 +8,7 @@ from agentlab.cli.app import new_app
 from agentlab.cli.commands._talking import (
     Attach,
     Continue,
+    Docs,
     Memory,
     Model,
     Params,
@@ -31,6 +32,7 @@ def chat(
     session: SessionName = None,
     latest: Continue = False,
     tools: Tools = None,
+    docs: Docs = None,
     params: Params = None,
     attach: Attach = None,
 ) -> None:
@@ -41,7 +43,9 @@ def chat(
     from agentlab.cli.console import Console
     from agentlab.cli.repl.loop import chat as talk
 
-    options = options_of(model, params, memory, system, prompt, session, latest, attach, tools)
+    options = options_of(
+        model, params, memory, system, prompt, session, latest, attach, tools, docs
+    )
     code = talk(Console(), options, debug=bool((context.obj or {}).get("debug")))
     if code:
         raise typer.Exit(code)

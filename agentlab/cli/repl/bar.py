@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agentlab.safe_text import visible
@@ -18,6 +19,8 @@ def bar(repl: Repl) -> str:
     parts = [chat.label + (" (loading …)" if chat.loading.running else "")]
     parts.append(chat.session.memory.spec)
     parts.append(_context(repl.used, chat.loading.context_length))
+    if chat.docs:
+        parts.append(f"docs {Path(chat.docs).name}")
     if chat.attached:
         parts.append(f"{len(chat.attached)} attached")
     parts.append(chat.name or "new")

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agentlab.cli.repl.loading import Loading
+from agentlab.cli.repl.target import NO_PROMPT, PROMPT, build, folder_of
 from agentlab.errors import AgentLabError, ConfigError, SessionBusy
 
 if TYPE_CHECKING:
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
 
     from agentlab.session import Session, Store
 
-PROMPT = "chat"
-NO_PROMPT = "none"
 # What stays set when another model takes over; the rest (addresses, sizes) is one model's own.
 SAMPLING = (
     "temperature",
@@ -38,7 +37,7 @@ SAMPLING = (
 class Options:
     """What a chat is opened with; None and empty is what the session has, or the default.
 
-    ``latest`` opens the session that was used last.
+    ``latest`` opens the session that was used last; ``docs`` is the folder of an index, or ``off``.
     """
 
     model: str | None = None
@@ -50,6 +49,7 @@ class Options:
     latest: bool = False
     attach: tuple[str, ...] = ()
     tools: tuple[str, ...] = ()
+    docs: str | None = None
 
 
 class Chat:
@@ -59,6 +59,7 @@ class Chat:
         spec: the model's; ``parameters`` are those set on it.
         prompt: a prompt's name, or ``none`` for the bare model.
         tools: the names of the tools that may be used; with any, an agent answers.
+        docs: the folder of the index that answers are from; empty where there is none.
         attached: the names of files that go with the next question.
     """
 
@@ -72,6 +73,7 @@ class Chat:
         prompt: str,
         pending: str | None = None,
         tools: tuple[str, ...] = (),
+        docs: str = "",
     ) -> None:
         self.store = store
         self.session = session
@@ -80,6 +82,7 @@ class Chat:
         self._loaded = loaded
         self.prompt = prompt
         self.tools = tools
+        self.docs = docs
         self.attached: list[str] = []
         self._pending = pending
         self.loading = Loading(self.model)
@@ -107,18 +110,21 @@ class Chat:
         try:
             spec, parameters, prompt = _settings(options, known)
             loaded = load_model(spec, **parameters)
-            target = build(loaded, prompt, options.tools)
         except AgentLabError as error:
-            if known is not None and not options.model:
-                told = f"{error.hint}, " if error.hint else ""
-                error.hint = f"{told}or with another model: --model SPEC"
+            _hint(error, "with another model: --model SPEC", known and not options.model)
+            raise
+        docs = folder_of((known or {}).get("docs", "") if options.docs is None else options.docs)
+        try:
+            target = build(loaded, prompt, options.tools, docs)
+        except AgentLabError as error:
+            _hint(error, "without its documents: --docs off", docs and options.docs is None)
             raise
         if known is not None and name is not None:
             session = Session.load(name, target, options.memory, store, options.system)
-            chat = cls(store, session, spec, parameters, loaded, prompt, tools=options.tools)
+            chat = cls(store, session, spec, parameters, loaded, prompt, None, options.tools, docs)
         else:
             session = Session(target, options.memory, store=store, system=options.system)
-            chat = cls(store, session, spec, parameters, loaded, prompt, name, options.tools)
+            chat = cls(store, session, spec, parameters, loaded, prompt, name, options.tools, docs)
         for path in options.attach:
             chat.attach(path)
         return chat
@@ -187,6 +193,20 @@ class Chat:
             self.tools = before
             raise
 
+    def set_docs(self, folder: str) -> None:
+        """Answer from the index in ``folder`` from now on, with citations; ``off``: no longer.
+
+        Raises:
+            ConfigError: there is no index in it, or tools are in use.
+            CorruptStore: it is damaged.
+        """
+        before, self.docs = self.docs, folder_of(folder)
+        try:
+            self._rebuild(self.spec, self.parameters, self.prompt)
+        except AgentLabError:
+            self.docs = before
+            raise
+
     def set_memory(self, spec: str) -> None:
         """Show the model another view of the conversation from now on.
 
@@ -206,7 +226,7 @@ class Chat:
 
         same = (spec, parameters) == (self.spec, self.parameters)
         loaded = self._loaded if same else load_model(spec, **parameters)
-        target = build(loaded, prompt, self.tools)
+        target = build(loaded, prompt, self.tools, self.docs)
         old = self.session.memory
         memory = parse_memory(old.spec, Target(target).model)
         memory.restore(old.state())
@@ -275,32 +295,6 @@ def short(spec: str) -> str:
     return f"{kind}:{Path(name).name}" if kind in ("gguf", "scripted") else spec
 
 
-def build(model: BaseChatModel, prompt: str, tools: tuple[str, ...] = ()) -> Any:
-    """The prompt and ``model`` that a session talks to; with ``tools`` an agent, by its own prompt.
-
-    Raises:
-        ConfigError: one of the names or values is wrong, or the prompt takes no conversation.
-    """
-    from agentlab.prompts import load_prompt
-
-    if tools:
-        from agentlab.agents import create_agent
-        from agentlab.cli.repl.approving import approver
-
-        own = prompt if prompt not in (PROMPT, NO_PROMPT) else None
-        return create_agent(model, tools, prompt=own, approve=approver())
-    if prompt == NO_PROMPT:
-        return model
-    loaded = load_prompt(prompt)
-    others = [v.name for v in loaded.variables.values() if v.required and v.name != "input"]
-    if others:
-        raise ConfigError(
-            f"the prompt {prompt!r} is not for a conversation: it needs {', '.join(others)}",
-            hint=f"use one like {PROMPT!r}, with the variable input and a section # history",
-        )
-    return loaded | model
-
-
 def fitting(
     spec: str, given: dict[str, Any], kept: dict[str, Any]
 ) -> tuple[dict[str, Any], list[str]]:
@@ -335,8 +329,15 @@ def _settings(options: Options, known: dict[str, Any] | None) -> tuple[str, dict
     stored = known or {}
     spec = options.model or stored.get("model") or settings().model
     parameters = {} if options.model else _stored(stored.get("parameters") or {}, options)
-    default = PROMPT if known is None else stored.get("prompt", NO_PROMPT)
-    return spec, parameters | options.parameters, options.prompt or default
+    # Of an answer from documents the prompt is kept only where it is not the usual one.
+    default = PROMPT if known is None or "docs" in known else NO_PROMPT
+    return spec, parameters | options.parameters, options.prompt or stored.get("prompt", default)
+
+
+def _hint(error: AgentLabError, also: str, if_: object) -> None:
+    """Say in ``error``'s hint what else can be done, if it can."""
+    if if_:
+        error.hint = f"{error.hint}, or {also}" if error.hint else also
 
 
 def _stored(parameters: dict[str, Any], options: Options) -> dict[str, Any]:

@@ -43,7 +43,7 @@ def models(repl: Repl, argument: str) -> Iterator[Choice]:
 
 def prompts(_repl: Repl, _argument: str) -> Iterator[Choice]:
     """The prompts that a conversation can use."""
-    from agentlab.cli.repl.chat import NO_PROMPT
+    from agentlab.cli.repl.target import NO_PROMPT
     from agentlab.prompts import list_prompts, load_prompt
 
     for info in list_prompts():
@@ -98,6 +98,14 @@ def tools(_repl: Repl, _argument: str) -> Iterator[Choice]:
 def files(_repl: Repl, argument: str) -> Iterator[Choice]:
     """The files and folders that ``argument`` is the beginning of."""
     yield from ((path, "") for path in _paths(argument))
+
+
+def docs(repl: Repl, argument: str) -> Iterator[Choice]:
+    """Folders, and no documents."""
+    from agentlab.cli.repl.target import NO_DOCS
+
+    yield NO_DOCS, "no documents"
+    yield from ((path, about) for path, about in files(repl, argument) if path.endswith("/"))
 
 
 def exports(_repl: Repl, argument: str) -> Iterator[Choice]:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from agentlab.cli.citing import cite
 from agentlab.cli.console import Console
 from agentlab.cli.repl.markdown import MarkdownStream
 from agentlab.events import (
@@ -48,8 +49,10 @@ class TurnWriter:
         match event:
             case Token(text=text):
                 self._text(text)
-            case Answer(value=value) if not self._written:
-                self._text(value if isinstance(value, str) else getattr(value, "text", ""))
+            case Answer(value=value):
+                if not self._written:
+                    self._text(value if isinstance(value, str) else getattr(value, "text", ""))
+                self._cite(value)
             case Thought(text=text):
                 self._thought.append(text)  # it comes in pieces
             case ToolCall(name=name, args=args):
@@ -70,6 +73,13 @@ class TurnWriter:
         if self._markdown is not None:
             self._markdown.finish()
         self._console.end_line()
+
+    def _cite(self, value: Any) -> None:
+        """The documents of an answer that was made from some."""
+        citations = getattr(value, "additional_kwargs", {}).get("citations")
+        if isinstance(citations, list) and all(_is_ours(citation) for citation in citations):
+            self._pause()
+            cite(self._console, citations)
 
     def _think(self) -> None:
         thought, self._thought = "".join(self._thought).strip(), []
@@ -96,6 +106,11 @@ class TurnWriter:
         if self._markdown is not None:
             self._markdown.finish()
         self._console.end_line()
+
+
+def _is_ours(citation: Any) -> bool:
+    """Whether it is one of ``create_rag``'s; models have citations of other forms."""
+    return isinstance(citation, Mapping) and {"number", "span", "quote", "file"} <= citation.keys()
 
 
 def _arguments(args: Mapping[str, Any]) -> str:

@@ -125,6 +125,7 @@ class Repl:
             system=old.session.system,
             prompt=old.prompt,
             session=name,
+            docs=old.docs,
         )
         self._go_to(Chat.open(options))
 

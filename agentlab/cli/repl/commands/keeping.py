@@ -112,7 +112,7 @@ def _export(repl: Repl, argument: str) -> None:
 
 def _record(repl: Repl, argument: str) -> None:
     from agentlab.cli.interrupts import interruptible
-    from agentlab.cli.repl.chat import NO_PROMPT, PROMPT
+    from agentlab.cli.repl.target import NO_PROMPT, PROMPT
     from agentlab.cli.repl.usage import counted
     from agentlab.config import project_folder
     from agentlab.scenarios.proposing import Conversation, propose
@@ -128,6 +128,11 @@ def _record(repl: Repl, argument: str) -> None:
         raise ConfigError(
             "a conversation with tools cannot be recorded from here",
             hint="make the agent in a function, and write a scenario with agent: module:function",
+        )
+    if chat.docs:
+        raise ConfigError(
+            "a conversation about documents cannot be recorded from here",
+            hint="make the answers in a function, and write a scenario with rag: module:function",
         )
     if chat.prompt == NO_PROMPT:
         raise ConfigError("a scenario needs a prompt, and there is none", hint=f"/prompt {PROMPT}")

@@ -98,6 +98,16 @@ def _tools(repl: Repl, argument: str) -> None:
         repl.console.line(f"{'*' if info.name in chat.tools else ' '} {info.name}  {told}")
 
 
+def _docs(repl: Repl, argument: str) -> None:
+    chat = repl.chat
+    if argument:
+        chat.set_docs(argument)
+        told = f"answers are from {chat.docs}, with citations" if chat.docs else "no documents"
+        repl.console.note(told)
+        return
+    repl.console.line(chat.docs or "no documents; /docs DIR answers from an index")
+
+
 def _value(text: str) -> Any:
     try:
         return json.loads(text)
@@ -124,4 +134,8 @@ COMMANDS = (
             choices.parameters),
     Command("tools", "[NAME …|none]", "List the tools, or let the model use some.", _tools,
             choices.tools),
+    Command("docs", "[DIR|off]", "Answer from an index of documents, with citations.", _docs,
+            choices.docs,
+            more="DIR is what `agentlab index build PATHS -o DIR` made. Only the last question is\n"
+            "searched for, so put its subject in it."),
 )  # fmt: skip
