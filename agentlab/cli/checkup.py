@@ -46,6 +46,7 @@ def check_all() -> list[Check]:
         ("parts", _parts),
         ("engine", _engine),
         ("models", _models),
+        ("texts", _texts),
         ("extras", _extras),
         ("keys", _keys),
         ("folders", _folders),
@@ -101,6 +102,43 @@ def _models() -> Iterator[Check]:
             continue
         state: State = "absent" if model.problem else "ok"
         yield Check("models", model.spec, state, model.problem or str(model.path))
+
+
+def _texts() -> Iterator[Check]:
+    """The small models of texts in the box, run on a question and two texts."""
+    from agentlab.models.embeddings import load_embeddings
+    from agentlab.models.reranker import load_reranker
+
+    question, fits, does_not = "Who keeps the lighthouse?", "Ada keeps the lighthouse.", "It rains."
+
+    def embedded() -> tuple[float, float]:
+        embeddings = load_embeddings("bge-small")
+        one, *others = [
+            embeddings.embed_query(question),
+            *embeddings.embed_documents([fits, does_not]),
+        ]
+        right, wrong = (sum(a * b for a, b in zip(one, v, strict=True)) for v in others)
+        return right, wrong
+
+    def reranked() -> tuple[float, float]:
+        right, wrong = load_reranker("minilm").rerank(question, [fits, does_not])
+        return right, wrong
+
+    for name, told, look in (
+        ("bge-small", "embeddings", embedded),
+        ("minilm", "reranker", reranked),
+    ):
+        try:
+            right, wrong = look()
+        except AgentLabError as error:
+            yield Check("texts", name, "broken", str(error), error.hint)
+            continue
+        if right > wrong:
+            yield Check("texts", name, "ok", f"{told} in the box; an answer fits its question")
+        else:
+            yield Check(
+                "texts", name, "broken", f"{told} in the box; an answer does not fit its question"
+            )
 
 
 def _extras() -> Iterator[Check]:

@@ -119,6 +119,8 @@ def test_the_doctor_never_shows_a_key(agentlab: Any) -> None:
     assert "OPENAI_API_KEY is set" in done.stdout
     assert "COHERE_API_KEY or CO_API_KEY is not set" in done.stdout
     assert "its sha256 is right" in done.stdout
+    assert "ok bge-small" in done.stdout
+    assert "ok minilm" in done.stdout
     assert secret not in done.stdout + done.stderr
 
 
@@ -127,7 +129,7 @@ def test_the_doctor_as_json(agentlab: Any) -> None:
     assert report["ok"] is True
     areas = [check["area"] for check in report["checks"]]
     assert list(dict.fromkeys(areas)) == [
-        *("python", "parts", "engine", "models", "extras", "keys", "folders")
+        *("python", "parts", "engine", "models", "texts", "extras", "keys", "folders")
     ]
 
 
