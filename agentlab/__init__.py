@@ -34,6 +34,12 @@ if TYPE_CHECKING:
     from agentlab.models.reranker import load_reranker as load_reranker
     from agentlab.prompts import list_prompts as list_prompts
     from agentlab.prompts import load_prompt as load_prompt
+    from agentlab.reasoning import chain_of_thought as chain_of_thought
+    from agentlab.reasoning import few_shot as few_shot
+    from agentlab.reasoning import fill_in as fill_in
+    from agentlab.reasoning import self_consistency as self_consistency
+    from agentlab.reasoning import tree_of_thought as tree_of_thought
+    from agentlab.reasoning import validated as validated
     from agentlab.session import Session as Session
     from agentlab.tools import ToolPolicy as ToolPolicy
     from agentlab.tools import list_tools as list_tools
@@ -57,9 +63,12 @@ _HOMES = {
     "ToolPolicy": "agentlab.tools",
     "WindowMemory": "agentlab.memory",
     "cancellable": "agentlab.cancellation",
+    "chain_of_thought": "agentlab.reasoning",
     "create_agent": "agentlab.agents",
     "errors": "agentlab.errors",
     "events": "agentlab.events",
+    "few_shot": "agentlab.reasoning",
+    "fill_in": "agentlab.reasoning",
     "handling": "agentlab.boundary",
     "list_chains": "agentlab.chains",
     "list_prompts": "agentlab.prompts",
@@ -73,7 +82,10 @@ _HOMES = {
     "parallel": "agentlab.chains",
     "parse_memory": "agentlab.memory",
     "recordable": "agentlab.boundary",
+    "self_consistency": "agentlab.reasoning",
     "sequential": "agentlab.chains",
+    "tree_of_thought": "agentlab.reasoning",
+    "validated": "agentlab.reasoning",
 }
 
 __all__ = [*_HOMES]

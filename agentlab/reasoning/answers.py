@@ -1,0 +1,66 @@
+"""What kind of answer is asked for: how it is decoded, told to a model, and read."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from agentlab.errors import ConfigError, InvalidOutput
+
+_TEXT = r"[^\s\x00-\x1f][^\n\x00-\x1f]{0,299}"
+_NUMBER = r"-?[0-9]{1,12}(\.[0-9]{1,6})?"
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerKind:
+    """``pattern`` is the regular expression of the whole answer, ``schema`` its JSON schema.
+
+    ``told`` says in words what is wanted.
+    """
+
+    name: str
+    pattern: str
+    schema: dict[str, Any]
+    told: str
+
+    def read(self, value: Any) -> str:
+        """The answer as text, checked.
+
+        Raises:
+            InvalidOutput: it is not of this kind.
+        """
+        if isinstance(value, bool) or not isinstance(value, str | int | float):
+            text = json.dumps(value)
+        else:
+            text = format(value, "g") if isinstance(value, float) else str(value).strip()
+        if re.fullmatch(self.pattern, text) is None:
+            raise InvalidOutput(f"the answer {text[:80]!r} is not {self.told}", text=text)
+        return text
+
+
+def answer_kind(answer: str | Sequence[str] | re.Pattern[str]) -> AnswerKind:
+    """``"text"`` (a line), ``"number"``, a compiled pattern, or a list of choices.
+
+    Raises:
+        ConfigError: it is none of them.
+    """
+    if answer == "text":
+        schema = {"type": "string", "minLength": 1, "maxLength": 300}
+        return AnswerKind("text", _TEXT, schema, "the answer")
+    if answer == "number":
+        return AnswerKind("number", _NUMBER, {"type": "number"}, "a number, without a unit")
+    if isinstance(answer, re.Pattern):
+        schema = {"type": "string", "pattern": f"^(?:{answer.pattern})$"}
+        return AnswerKind("regex", answer.pattern, schema, f"a text that matches {answer.pattern}")
+    listed = isinstance(answer, list | tuple) and bool(answer)
+    if not listed or not all(isinstance(a, str) and a for a in answer):
+        raise ConfigError(
+            f"an answer is 'text', 'number', a compiled pattern or a list of choices, "
+            f"not {answer!r}"
+        )
+    pattern = "|".join(re.escape(choice) for choice in answer)
+    told = f"one of {', '.join(answer)}"
+    return AnswerKind("choices", pattern, {"type": "string", "enum": list(answer)}, told)

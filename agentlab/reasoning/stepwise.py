@@ -1,0 +1,181 @@
+"""Chain of thought: the model reasons before it answers, and the two come back apart."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
+from langchain_core.runnables import Runnable
+
+from agentlab.errors import ConfigError, InvalidOutput
+from agentlab.events import Thought, Token, Usage
+from agentlab.prompts import Prompt, load_prompt
+from agentlab.prompts.settings import configured
+from agentlab.reasoning.answers import AnswerKind, answer_kind
+from agentlab.reasoning.models import chat_model, copied, holds, structured
+from agentlab.reasoning.program import Ask, Program, Reasoning
+from agentlab.reasoning.results import as_result
+from agentlab.reasoning.thinking import (
+    MARK,
+    Thinking,
+    ThinkingReader,
+    read_thinking,
+    thinking_grammar,
+    thinking_schema,
+)
+
+PHRASE = "Let's think step by step."
+PROMPT = "reason/question"
+MAX_LINES = 60
+_EXAMPLE_KEYS = ("input", "thought", "answer")
+
+
+def chain_of_thought(
+    model: BaseChatModel | Runnable[Any, Any] | str,
+    prompt: str | Prompt = PROMPT,
+    *,
+    phrase: str = PHRASE,
+    examples: Sequence[Mapping[str, str]] = (),
+    answer: Any = "text",
+    max_lines: int = MAX_LINES,
+) -> ChainOfThought:
+    """Reasoning, then an answer: ``{"answer", "thought", "finished", "usage", "messages"}``.
+
+    A local model writes both under one grammar, a hosted one under a schema, so the answer is never
+    looked for in prose. Where a local model is cut before it answers (``max_tokens``), it is asked
+    once more, for the answer only, with what it had thought; ``finished`` is then False.
+
+    Without examples this is zero-shot: ``phrase`` alone makes the model reason (Kojima et al.,
+    *Large Language Models are Zero-Shot Reasoners*, 2022). With ``examples``, or those of the
+    prompt's file, it is few-shot (Wei et al., *Chain-of-Thought Prompting Elicits Reasoning in
+    Large Language Models*, 2022); ``phrase=""`` leaves the phrase out.
+
+    Args:
+        model: a chat model, also with parameters bound to it, or its spec.
+        prompt: asks the question. How to answer is put behind its last user message.
+        examples: each ``{"input", "thought", "answer"}``, shown as turns.
+        answer: ``"text"`` (one line), ``"number"``, a list of choices, or a compiled pattern.
+        max_lines: lines of thought, of a local model.
+
+    Raises:
+        ConfigError: an argument is wrong, or the model can be held to no form.
+    """
+    asked = chat_model(model, "chain_of_thought")
+    if holds(asked) == "nothing":
+        raise ConfigError(
+            f"{type(asked).__name__} can be held to no form, so its answer can't be told apart",
+            hint="use a GGUF model, or one with structured output",
+        )
+    if isinstance(max_lines, bool) or not isinstance(max_lines, int) or max_lines < 1:
+        raise ConfigError(f"max_lines must be 1 or more, not {max_lines!r}")
+    for example in examples:
+        if not isinstance(example, Mapping) or set(example) != set(_EXAMPLE_KEYS):
+            raise ConfigError(
+                f"an example of a chain of thought has {', '.join(_EXAMPLE_KEYS)}, not {example!r}"
+            )
+    loaded = load_prompt(prompt)
+    return ChainOfThought(
+        configured(asked, loaded.config), loaded, phrase, examples, answer_kind(answer), max_lines
+    )
+
+
+class ChainOfThought(Reasoning):
+    """See :func:`chain_of_thought`. Streams ``Thought`` and ``Token`` events as they come."""
+
+    label = "chain_of_thought"
+
+    def __init__(
+        self,
+        model: Runnable[Any, Any],
+        prompt: Prompt,
+        phrase: str,
+        examples: Sequence[Mapping[str, str]],
+        kind: AnswerKind,
+        max_lines: int,
+    ) -> None:
+        self.model = model
+        self.prompt = prompt
+        self.takes_history = prompt.takes_history
+        self.kind = kind
+        self._phrase = phrase
+        self._shown = tuple(examples)
+        self._max_lines = max_lines
+        if holds(model) == "grammar":
+            model.bind(lark=thinking_grammar(kind, max_lines))  # checked now, not when run
+
+    def __repr__(self) -> str:
+        return f"ChainOfThought({self.prompt!r}, answer={self.kind.name!r})"
+
+    def needed(self) -> list[str]:
+        """The variables of its prompt."""
+        return [v.name for v in self.prompt.variables.values() if v.required]
+
+    def mapped(self, change: Callable[[Any], Any]) -> ChainOfThought:
+        """A copy whose model is ``change(model)``."""
+        model = change(self.model)
+        return self if model is self.model else copied(self, model=model)
+
+    def messages(self, input: Any) -> list[BaseMessage]:
+        """What the model is shown."""
+        messages = self.prompt.render(input)
+        form = "lines" if holds(self.model) == "grammar" else "json"
+        values = {"phrase": self._phrase, "answer": self.kind.told, "form": form}
+        how = load_prompt("reason/think").render(values)[-1].text.strip()
+        last = next((m for m in reversed(messages) if isinstance(m, HumanMessage)), None)
+        if last is None:
+            raise ConfigError(f"prompt {self.prompt.name} has no user message to answer")
+        at = len(messages) - 1 - messages[::-1].index(last)
+        messages[at] = HumanMessage(f"{last.text}\n\n{how}")
+        turns: list[BaseMessage] = []
+        for example in self._shown:
+            turns += [
+                HumanMessage(f"{example['input']}\n\n{how}"),
+                AIMessage(f"{example['thought']}{MARK}{example['answer']}"),
+            ]
+        first = next((n for n, m in enumerate(messages) if m.type != "system"), 0)
+        return [*messages[:first], *turns, *messages[first:]]
+
+    def program(self, input: Any) -> Program:
+        """One call; a second one where the first was cut."""
+        messages = self.messages(input)
+        if holds(self.model) == "schema":
+            thinking = yield from self._by_schema(messages)
+            finished = True
+        else:
+            bound = self.model.bind(lark=thinking_grammar(self.kind, self._max_lines))
+            message = yield Ask(bound, messages, ThinkingReader().take)
+            cut = message.response_metadata.get("finish_reason") == "length"
+            thinking = read_thinking(str(message.text), cut=cut)
+            finished = thinking.answer is not None
+            if thinking.answer is None:
+                thinking = yield from self._answer_only(messages, thinking.thought)
+        return {"answer": thinking.answer, "thought": thinking.thought, "finished": finished}
+
+    def finished(self, value: Any, usage: Usage) -> Any:
+        """The result."""
+        return as_result(value, usage)
+
+    def _by_schema(self, messages: list[BaseMessage]) -> Any:
+        found = yield Ask(structured(self.model, thinking_schema(self.kind)), messages)
+        if found["parsing_error"] is not None:
+            raise found["parsing_error"]
+        parsed = found["parsed"]
+        thinking = Thinking(str(parsed["thought"]).strip(), self.kind.read(parsed["answer"]))
+        yield Thought(thinking.thought)
+        yield Token(str(thinking.answer))
+        return thinking
+
+    def _answer_only(self, messages: list[BaseMessage], thought: str) -> Any:
+        """The second question of Kojima et al.: the answer, given the thought."""
+        told = load_prompt("reason/answer_only").render({"answer": self.kind.told})[-1]
+        asking = [*messages, AIMessage(thought), told] if thought else [*messages, told]
+        message = yield Ask(self.model.bind(regex=self.kind.pattern), asking)
+        text = str(message.text).strip()
+        if message.response_metadata.get("finish_reason") == "length":
+            raise InvalidOutput(
+                "the answer was cut before it was whole", text=text, hint="give more max_tokens"
+            )
+        yield Token(text)
+        return Thinking(thought, text)

@@ -1,0 +1,153 @@
+"""What a search over thoughts asks of its model, within a budget."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from langchain_core.messages import BaseMessage
+
+from agentlab.errors import InvalidOutput
+from agentlab.prompts.settings import configured
+from agentlab.reasoning.answers import AnswerKind
+from agentlab.reasoning.deciding import decision, verdict_of
+from agentlab.reasoning.models import holds, structured, with_settings
+from agentlab.reasoning.program import Ask, AskAll
+from agentlab.reasoning.tree import Node
+
+_LONGEST = 240  # characters of a thought
+
+
+class OutOfBudget(Exception):
+    """Ends a search; ``what`` ran out."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(what)
+        self.what = what
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """How a tree asks; see :func:`~agentlab.reasoning.tree_of_thought`."""
+
+    breadth: int
+    scores: Mapping[str, float]
+    max_calls: int
+    max_tokens: int | None
+    kind: AnswerKind
+    prompts: Any
+
+    def begin(self, model: Any, problem: str) -> Searching:
+        """One search."""
+        return Searching(self, model, problem)
+
+
+class Searching:
+    """The calls of one search, counted."""
+
+    def __init__(self, asking: Asking, model: Any, problem: str) -> None:
+        self._asking = asking
+        self._problem = problem
+        prompts = asking.prompts
+        self._proposing = configured(model, prompts.propose.config)
+        self._judging = with_settings(model, {"temperature": 0.0})
+        self._concluding = configured(model, prompts.answer.config)
+        self._calls = 1  # the answer's is kept for the end
+        self._tokens = 0
+
+    def propose(self, node: Node) -> Generator[Any, Any, list[Node]]:
+        """The next thoughts after ``node``, put below it; those said before are left out."""
+        self._spend(1)
+        count = self._asking.breadth
+        values = {**self._values(node), "count": count}
+        asked = structured(self._proposing, _schema(count))
+        output = yield Ask(asked, self._asking.prompts.propose.render(values))
+        self._note(output["raw"])
+        if output["parsing_error"] is not None:
+            raise output["parsing_error"]
+        thoughts = output["parsed"]["thoughts"]
+        new = dict.fromkeys(text.strip() for text in thoughts if text.strip())
+        before = {step.text for step in node.path()}
+        found = [Node(text, node.depth + 1, node) for text in new if text not in before][:count]
+        node.children += found
+        return found
+
+    def judge(self, nodes: list[Node]) -> Generator[Any, Any, None]:
+        """Give each of ``nodes`` its verdict and score."""
+        if not nodes:
+            return
+        self._spend(len(nodes))
+        scores = self._asking.scores
+        asks = []
+        for node in nodes:
+            messages = self._asking.prompts.evaluate.render(
+                {**self._values(node), "verdicts": list(scores)}
+            )
+            asks.append(decision(self._judging, messages, list(scores)))
+        shared = asks[0].runnable  # one Runnable, so that they are one batch
+        outputs = yield AskAll(tuple(Ask(shared, ask.input) for ask in asks))
+        for node, output in zip(nodes, outputs, strict=True):
+            self._note(output["raw"] if isinstance(output, dict) else output)
+            node.verdict, shares = verdict_of(output, list(scores))
+            node.score = sum(share * scores[name] for name, share in shares.items())
+
+    def conclude(self, node: Node) -> Generator[Any, Any, str]:
+        """The answer, from the thoughts that lead to ``node``."""
+        kind = self._asking.kind
+        values = {**self._values(node), "answer": kind.told}
+        messages = self._asking.prompts.answer.render(values)
+        if holds(self._concluding) == "grammar":
+            message = yield Ask(self._concluding.bind(regex=kind.pattern), messages)
+            if message.response_metadata.get("finish_reason") == "length":
+                raise InvalidOutput(
+                    "the answer was cut before it was whole",
+                    text=str(message.text),
+                    hint="give more max_tokens to the model",
+                )
+            return kind.read(str(message.text))
+        output = yield Ask(structured(self._concluding, _answer_schema(kind)), messages)
+        if output["parsing_error"] is not None:
+            raise output["parsing_error"]
+        return kind.read(output["parsed"]["answer"])
+
+    def _values(self, node: Node) -> dict[str, Any]:
+        return {"input": self._problem, "thoughts": [step.text for step in node.path()]}
+
+    def _spend(self, calls: int) -> None:
+        asking = self._asking
+        if self._calls + calls > asking.max_calls:
+            raise OutOfBudget("calls")
+        if asking.max_tokens is not None and self._tokens >= asking.max_tokens:
+            raise OutOfBudget("tokens")
+        self._calls += calls
+
+    def _note(self, message: BaseMessage) -> None:
+        usage = getattr(message, "usage_metadata", None)
+        if usage:
+            self._tokens += usage["total_tokens"]
+
+
+def _schema(count: int) -> dict[str, Any]:
+    thought = {"type": "string", "minLength": 1, "maxLength": _LONGEST}
+    return {
+        "title": "proposals",
+        "description": "Different next thoughts.",
+        "type": "object",
+        "properties": {
+            "thoughts": {"type": "array", "items": thought, "minItems": 1, "maxItems": count}
+        },
+        "required": ["thoughts"],
+        "additionalProperties": False,
+    }
+
+
+def _answer_schema(kind: AnswerKind) -> dict[str, Any]:
+    return {
+        "title": "conclusion",
+        "description": "The answer alone.",
+        "type": "object",
+        "properties": {"answer": {**kind.schema, "description": kind.told}},
+        "required": ["answer"],
+        "additionalProperties": False,
+    }

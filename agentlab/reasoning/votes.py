@@ -1,0 +1,127 @@
+"""Votes over answers: which ones are the same answer, and when the winner is certain."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal, InvalidOperation
+from typing import Any, Literal
+
+from agentlab.errors import ConfigError
+
+Ballot = Literal["auto", "number", "choices", "text"]
+_NUMBER = re.compile(r"[-+−]?(?:\d{1,3}(?:,\d{3})+|\d+)?(?:\.\d+)?(?:[eE][-+]?\d+)?%?")
+_SIGNS = re.compile(r"[$€£¥\s]|(?<=\d)_(?=\d)")
+_UNIT = re.compile(r"(?<=\d)\s*[A-Za-z°²³µ/]+\.?$")
+
+
+def number_of(text: str) -> str | None:
+    """The number that ``text`` is, in one spelling (``$1,200.0`` is ``1200``); None if it is none.
+
+    A currency sign and one word of a unit are seen through; a sentence is no number.
+    """
+    cleaned = _UNIT.sub("", unicodedata.normalize("NFKC", text).strip().rstrip("."))
+    cleaned = _SIGNS.sub("", cleaned).replace("−", "-")
+    if not re.search(r"\d", cleaned) or _NUMBER.fullmatch(cleaned) is None:
+        return None
+    percent = cleaned.endswith("%")
+    try:
+        value = Decimal(cleaned.rstrip("%").replace(",", ""))
+    except InvalidOperation:
+        return None
+    if not value.is_finite() or abs(value.adjusted()) > 60:
+        return None
+    value = value.normalize() if value else Decimal(0)
+    return f"{value:f}{'%' if percent else ''}"
+
+
+def folded(text: str) -> str:
+    """``text`` without differences of case, accents of writing, outer signs and spaces."""
+    plain = unicodedata.normalize("NFKC", text).casefold()
+    return " ".join(plain.split()).strip(" .,;:!?\"'`*()[]")
+
+
+def choice_of(text: str, choices: Sequence[str]) -> str | None:
+    """The one of ``choices`` that ``text`` is, whatever its case and signs; None if it is none."""
+    wanted = folded(text)
+    return next((choice for choice in choices if folded(choice) == wanted), None)
+
+
+def normaliser(ballot: Ballot, choices: Sequence[str]) -> Callable[[str], str | None]:
+    """What makes an answer a vote: its one spelling, or None for a spoiled one.
+
+    Raises:
+        ConfigError: ``ballot`` is unknown, or needs choices.
+    """
+    match ballot:
+        case "number":
+            return number_of
+        case "choices":
+            if len(choices) < 2:
+                raise ConfigError("a vote on choices needs at least two of them")
+            return lambda text: choice_of(text, choices)
+        case "auto" | "text":
+            return lambda text: (number_of(text) or folded(text)) or None
+    raise ConfigError(f"vote must be auto, number, choices or text, not {ballot!r}")
+
+
+@dataclass(slots=True)
+class Count:
+    """The votes so far, one group an answer, in the order they first came.
+
+    ``similar(a, b)`` tells whether two answers are one; without it they are by their spelling.
+    """
+
+    similar: Callable[[str, str], bool] | None = None
+    groups: list[tuple[str, list[int]]] = field(default_factory=list)
+
+    def add(self, path: int, vote: str | None) -> None:
+        """Count the vote of a path; None is a spoiled one."""
+        if vote is None:
+            return
+        for key, paths in self.groups:
+            if key == vote or (self.similar is not None and self.similar(key, vote)):
+                paths.append(path)
+                return
+        self.groups.append((vote, [path]))
+
+    @property
+    def ranked(self) -> list[tuple[str, list[int]]]:
+        """The groups, the largest first; of equals the one that came first."""
+        return sorted(self.groups, key=lambda group: -len(group[1]))
+
+    def lead(self) -> tuple[int, int]:
+        """The votes of the first and of the second."""
+        sizes = [len(paths) for _, paths in self.ranked] + [0, 0]
+        return sizes[0], sizes[1]
+
+    def settled(self, left: int) -> bool:
+        """Whether ``left`` more votes cannot change the winner."""
+        first, second = self.lead()
+        return first > second + left
+
+    def next_round(self, left: int) -> int:
+        """The fewest further votes after which the winner may be certain; at most ``left``."""
+        first, second = self.lead()
+        return max(1, min(left, (second + left - first) // 2 + 1))
+
+
+def cosine_above(vectors: dict[str, Any], least: float) -> Callable[[str, str], bool]:
+    """Whether two texts have vectors with a cosine of at least ``least``; numbers never do.
+
+    Two sentences that differ in one number are near each other, and are not one answer.
+    """
+    import numpy as np
+
+    def similar(a: str, b: str) -> bool:
+        if number_of(a) is not None or number_of(b) is not None:
+            return False
+        if sorted(re.findall(r"\d+", a)) != sorted(re.findall(r"\d+", b)):
+            return False
+        left, right = np.asarray(vectors[a]), np.asarray(vectors[b])
+        norm = float(np.linalg.norm(left) * np.linalg.norm(right))
+        return bool(norm) and float(left @ right) / norm >= least
+
+    return similar

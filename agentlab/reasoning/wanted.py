@@ -1,0 +1,175 @@
+"""What an answer is held to: a schema, choices, a pattern or a grammar; and reading it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from langchain_core.messages import BaseMessage
+from langchain_core.runnables import Runnable
+
+from agentlab.errors import ConfigError, InvalidOutput
+from agentlab.models._structured import parse_structured
+from agentlab.reasoning.models import bare, holds, structured
+from agentlab.reasoning.results import answer_of
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """An answer's ``value`` and ``text``, and what is wrong with its form."""
+
+    value: Any
+    text: str
+    problems: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """At most one of the four is given; None asks for any text."""
+
+    schema: Any = None
+    choices: tuple[str, ...] | None = None
+    regex: str | None = None
+    grammar: str | None = None
+
+    @property
+    def given(self) -> bool:
+        """Whether there is a form at all."""
+        return any(form is not None for form in (self.schema, self.choices, self.regex))
+
+    def bound(self, model: Runnable[Any, Any]) -> Runnable[Any, Any]:
+        """``model``, held to the form while it decodes, as far as it can be.
+
+        Raises:
+            GrammarError: the form does not compile.
+            ConfigError: a grammar, of a model that follows none.
+        """
+        can = holds(model)
+        if self.schema is not None:
+            return model if can == "nothing" else structured(model, self.schema)
+        if can == "grammar":
+            if self.choices is not None:
+                return model.bind(choices=list(self.choices))
+            if self.regex is not None:
+                return model.bind(regex=self.regex)
+            return model if self.grammar is None else model.bind(grammar=self.grammar)
+        if self.grammar is not None:
+            raise ConfigError(
+                f"{type(bare(model)).__name__} follows no grammar, and a GBNF grammar can't be "
+                "checked afterwards",
+                hint="give a schema, choices or a regex",
+            )
+        if self.choices is not None and can == "schema":
+            return structured(model, _choice_schema(self.choices))
+        return model
+
+    def told(self) -> str:
+        """The form in words, for a model that can be held to none."""
+        if self.schema is not None:
+            return f"Answer with JSON only, that fits this JSON schema: {json.dumps(self._json())}"
+        if self.choices is not None:
+            return f"Answer with one of these only: {', '.join(self.choices)}"
+        return f"Answer with a text only that matches the regular expression {self.regex}"
+
+    def read(self, output: Any) -> Read:
+        """What came, read: a message, what a structured model gives, or a chain's value."""
+        if isinstance(output, Mapping) and output.keys() == {"raw", "parsed", "parsing_error"}:
+            return self._of_structured(output)
+        if isinstance(output, BaseMessage):
+            text = str(output.text)
+            cut = output.response_metadata.get("finish_reason") == "length"
+            if cut and (self.given or self.grammar is not None):
+                return Read(None, text, ("it was cut before its end: it is too long",))
+            return self._of_text(text, output)
+        if self.schema is not None and not isinstance(output, str):
+            return self._of_value(output)
+        text, _ = answer_of(output)
+        return self._of_text(text, None)
+
+    def _of_structured(self, output: Mapping[str, Any]) -> Read:
+        raw = output["raw"]
+        text = str(raw.text)
+        if not text and getattr(raw, "tool_calls", None):
+            text = json.dumps(raw.tool_calls[0]["args"], ensure_ascii=False)
+        error = output["parsing_error"]
+        if raw.response_metadata.get("finish_reason") == "length":
+            return Read(None, text, ("it was cut before its end: it is too long",))
+        if error is not None:
+            return Read(None, text, (str(error),))
+        if self.choices is not None:
+            choice = str(output["parsed"]["choice"])
+            return self._of_text(choice, None)
+        return Read(output["parsed"], text)
+
+    def _of_text(self, text: str, message: Any) -> Read:
+        if self.schema is not None:
+            from langchain_core.messages import AIMessage
+
+            try:
+                return Read(parse_structured(message or AIMessage(text), self.schema), text)
+            except InvalidOutput as error:
+                return Read(None, text, (str(error),))
+        if self.choices is not None:
+            if text.strip() not in self.choices:
+                told = ", ".join(self.choices)
+                return Read(None, text, (f"it is none of {told}",))
+            return Read(text.strip(), text)
+        if self.regex is not None and re.fullmatch(self.regex, text.strip()) is None:
+            return Read(None, text, (f"it does not match {self.regex}",))
+        return Read(text.strip(), text)
+
+    def _of_value(self, value: Any) -> Read:
+        from langchain_core.messages import AIMessage
+        from pydantic import BaseModel
+
+        plain = value.model_dump(mode="json") if isinstance(value, BaseModel) else value
+        text = json.dumps(plain, ensure_ascii=False, default=str)
+        try:
+            return Read(parse_structured(AIMessage(text), self.schema), text)
+        except InvalidOutput as error:
+            return Read(None, text, (str(error),))
+
+    def _json(self) -> Any:
+        from langchain_core.utils.function_calling import convert_to_json_schema
+
+        return self.schema if isinstance(self.schema, dict) else convert_to_json_schema(self.schema)
+
+
+def wanted(
+    schema: Any, choices: Sequence[str] | None, regex: str | None, grammar: str | None
+) -> Wanted:
+    """The form asked for.
+
+    Raises:
+        ConfigError: more than one, or one that is malformed.
+    """
+    given = {"schema": schema, "choices": choices, "regex": regex, "grammar": grammar}
+    named = [name for name, value in given.items() if value is not None]
+    if len(named) > 1:
+        raise ConfigError(f"an answer is held to one form, not to {' and '.join(named)}")
+    if choices is not None:
+        texts = not isinstance(choices, str) and all(isinstance(c, str) and c for c in choices)
+        if not choices or not texts:
+            raise ConfigError(
+                f"choices must be a list of texts, none of them empty, not {choices!r}"
+            )
+    if regex is not None:
+        try:
+            re.compile(regex)
+        except re.error as error:
+            raise ConfigError(f"the regex {regex!r} does not compile: {error}") from error
+    return Wanted(schema, None if choices is None else tuple(choices), regex, grammar)
+
+
+def _choice_schema(choices: Sequence[str]) -> dict[str, Any]:
+    return {
+        "title": "choice",
+        "description": "The choice.",
+        "type": "object",
+        "properties": {"choice": {"type": "string", "enum": list(choices)}},
+        "required": ["choice"],
+        "additionalProperties": False,
+    }

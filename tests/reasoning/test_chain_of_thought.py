@@ -1,0 +1,148 @@
+"""A thought and an answer, apart."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import AIMessageChunk
+
+from agentlab import sequential
+from agentlab.chains import events_of
+from agentlab.errors import ConfigError, InvalidOutput
+from agentlab.events import Answer, Thought, Token
+from agentlab.reasoning import chain_of_thought
+from agentlab.reasoning.answers import answer_kind
+from agentlab.reasoning.thinking import MARK, ThinkingReader, read_thinking, thinking_grammar
+from tests.reasoning.conftest import kinds, plain, says
+
+THINKS = {"thought": "10 - 4 is 6.", "answer": "6"}
+
+
+def test_the_two_come_back_apart() -> None:
+    chain = chain_of_thought(says({**THINKS, "answer": 6}), answer="number")
+    result = chain.invoke("I had 10 apples and gave 4 away.")
+    assert (result["answer"], result["thought"]) == ("6", "10 - 4 is 6.")
+    assert result["usage"]["model_calls"] == 1
+    assert [m.text for m in result["messages"]] == ["6"]
+
+
+async def test_async_stream_batch_and_events_say_the_same() -> None:
+    def chain() -> Any:
+        return chain_of_thought(says(THINKS, THINKS))
+
+    assert (await chain().ainvoke("q"))["answer"] == "6"
+    assert [r["answer"] for r in chain().batch(["q", "q"])] == ["6", "6"]
+    assert [r["answer"] for r in await chain().abatch(["q", "q"])] == ["6", "6"]
+    expected = ["Thought", "Token", "Usage", "Answer"]
+    assert kinds(chain().stream("q")) == expected
+    assert [type(e).__name__ async for e in chain().astream("q")] == expected
+    assert kinds(events_of(chain(), "q")) == expected
+
+
+def test_it_is_a_step_of_a_chain_and_of_a_sequence() -> None:
+    chain = sequential(
+        solved=chain_of_thought(says(THINKS)), told=lambda values: values["solved"]["answer"] + "!"
+    )
+    assert chain.variables == ("input",)
+    assert chain.invoke("q")["told"] == "6!"
+    piped = chain_of_thought(says(THINKS)) | (lambda result: result["answer"])
+    assert piped.invoke("q") == "6"
+    assert list(piped_stream(says(THINKS))) == ["6"]
+
+
+def piped_stream(model: Any) -> Any:
+    return (chain_of_thought(model) | (lambda result: result["answer"])).stream("q")
+
+
+def test_the_phrase_and_the_examples_are_shown() -> None:
+    example = {"input": "1 + 1?", "thought": "One and one.", "answer": "2"}
+    chain = chain_of_thought(says(), phrase="Go slowly.", examples=[example], answer="number")
+    user, assistant, asked = chain.messages("2 + 2?")
+    assert user.text.startswith("1 + 1?\n\nGo slowly.")
+    assert assistant.text == f"One and one.{MARK}2"
+    assert asked.text.startswith("2 + 2?\n\nGo slowly.\n")
+    assert "a number, without a unit" in asked.text
+    silent = chain_of_thought(says(), phrase="").messages("2 + 2?")
+    assert "think" not in silent[-1].text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ({"answer": "maybe"}, "an answer is"),
+        ({"answer": []}, "an answer is"),
+        ({"max_lines": 0}, "max_lines must be 1 or more"),
+        ({"examples": [{"input": "q"}]}, "has input, thought, answer"),
+    ],
+)
+def test_wrong_arguments(arguments: Any, told: str) -> None:
+    with pytest.raises(ConfigError, match=told):
+        chain_of_thought(says(), **arguments)
+
+
+def test_a_model_that_can_be_held_to_nothing_is_refused() -> None:
+    with pytest.raises(ConfigError, match="can be held to no form"):
+        chain_of_thought(plain("hm"))
+    with pytest.raises(ConfigError, match="needs a chat model, not int"):
+        chain_of_thought(3)  # type: ignore[arg-type]
+
+
+def test_an_answer_of_the_wrong_kind_is_no_answer() -> None:
+    chain = chain_of_thought(says({"thought": "t", "answer": "blue"}), answer=["red", "green"])
+    with pytest.raises(InvalidOutput, match="blue"):
+        chain.invoke("q")
+
+
+def test_kinds_of_answers_read_what_is_theirs() -> None:
+    assert answer_kind("number").read(1200.0) == "1200"
+    assert answer_kind("number").read(" -3.5 ") == "-3.5"
+    assert answer_kind(re.compile("[a-c]+")).read("abc") == "abc"
+    for kind, wrong in (("number", "six"), ("number", True), (["a", "b"], "c"), ("text", "")):
+        with pytest.raises(InvalidOutput):
+            answer_kind(kind).read(wrong)  # type: ignore[arg-type]
+
+
+def test_a_cut_answer_is_none() -> None:
+    assert read_thinking(f"a{MARK}12", cut=False).answer == "12"
+    assert read_thinking(f"a{MARK}12", cut=True).answer is None
+    assert read_thinking("a and no end", cut=True).thought == "a and no end"
+
+
+@given(st.text("ab\nAnswer: ", max_size=30), st.text("xyz", min_size=1, max_size=5), st.data())
+def test_however_it_is_cut_into_chunks_it_is_told_alike(
+    thought: str, answer: str, data: st.DataObject
+) -> None:
+    text = thought.replace(MARK, "") + MARK + answer
+    before, _, after = text.partition(MARK)
+    reader, told = ThinkingReader(), []
+    while text:
+        size = data.draw(st.integers(1, len(text)))
+        told += list(reader.take(AIMessageChunk(text[:size])))
+        text = text[size:]
+    assert "".join(e.text for e in told if isinstance(e, Thought)) == before
+    assert "".join(e.text for e in told if isinstance(e, Token)) == after
+
+
+def test_the_grammar_compiles_for_every_kind() -> None:
+    from agentlab.engine import compile_lark
+
+    for kind in ("text", "number", ["a/b", "c"], re.compile("[0-9]/[0-9]")):
+        compile_lark(thinking_grammar(answer_kind(kind), 3))  # type: ignore[arg-type]
+
+
+@pytest.mark.model
+def test_the_model_in_the_box_thinks_and_then_answers(smollm2: BaseChatModel) -> None:
+    model = smollm2.model_copy(update={"max_tokens": 12})  # too few: it is asked once more
+    chain = chain_of_thought(model, answer=["yes", "no"], max_lines=2)
+    events = list(chain.stream("Is the sky blue?"))
+    result = events[-1].value if isinstance(events[-1], Answer) else {}
+    assert result["answer"] in ("yes", "no")
+    assert result["thought"]
+    thought = "".join(e.text for e in events if isinstance(e, Thought))
+    assert thought.strip() == result["thought"]
+    assert result["usage"]["model_calls"] == 1 + (not result["finished"])

@@ -1,0 +1,110 @@
+"""What rules find, and what they leave alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agentlab.errors import ConfigError
+from agentlab.reasoning import (
+    any_of,
+    forbidden_words,
+    matches,
+    max_words,
+    personal_data,
+    required_words,
+)
+from agentlab.reasoning.personal_data import KINDS, find_personal_data
+from agentlab.reasoning.rules import problems_of
+
+
+def check(*rules: Any, text: str) -> list[str]:
+    """What ``rules`` find, none of which asks a model."""
+    program = problems_of(rules, text)
+    with pytest.raises(StopIteration) as ended:
+        next(program)
+    found: list[str] = ended.value.value
+    return found
+
+
+@pytest.mark.parametrize(
+    ("text", "kinds"),
+    [
+        ("write to ada.wren+x@gull-rock.example.org", ["email"]),
+        ("call +44 20 7946 0958 today", ["phone"]),
+        ("call (030) 123 45 67", ["phone"]),
+        ("card 4111 1111 1111 1111", ["card"]),
+        ("IBAN GB82 WEST 1234 5698 7654 32 PLEASE", ["iban"]),
+        ("from 192.0.2.44 and 2001:db8::8", ["ip"]),
+        ("SSN 123-45-6789", ["ssn"]),
+    ],
+)
+def test_personal_data_is_found(text: str, kinds: list[str]) -> None:
+    assert set(kinds) <= set(find_personal_data(text, KINDS))
+    assert check(personal_data(kinds[0]), text=text) == [f"it has personal data ({kinds[0]})"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The year 1984 had 366 days, and 1,234,567 people came.",
+        "order 4111111111111112 has the wrong check digits",
+        "It was on 2026-11-25 or 25.11.2026.",
+        "GB82 WEST 1234 5698 7654 33 is no account",
+        "version 1.2.3 of localhost 127.0.0.1",
+        "at 12:30:45 the ratio was 3:2",
+        "user @home and a.b",
+    ],
+)
+def test_what_only_looks_like_it_is_left_alone(text: str) -> None:
+    found = find_personal_data(text, ("email", "card", "iban", "ip", "ssn"))
+    assert found == []
+    if "GB82" not in text:
+        assert find_personal_data(text, ("phone",)) == []
+
+
+@given(st.text(alphabet="0123456789 -+().:/@abcDEF", max_size=300))
+def test_no_text_breaks_it(text: str) -> None:
+    find_personal_data(text, KINDS)
+
+
+def test_own_patterns_and_unknown_kinds() -> None:
+    rule = personal_data("email", patterns={"staff number": r"E\d{5}"})
+    assert check(rule, text="E12345") == ["it has personal data (staff number)"]
+    with pytest.raises(ConfigError, match="no kind of personal data 'mail'"):
+        personal_data("mail")
+    with pytest.raises(ConfigError, match="does not compile"):
+        personal_data(patterns={"x": "("})
+
+
+def test_forbidden_words(tmp_path: Path) -> None:
+    words = tmp_path / "words.txt"
+    words.write_text("# none of these\nDamn\n\nbloody hell  # two words\n")
+    rule = forbidden_words(words)
+    assert check(rule, text="DAMN it, bloody hell!") == [
+        "it has the forbidden word 'damn'",
+        "it has the forbidden word 'bloody hell'",
+    ]
+    assert check(rule, text="a damnable dam") == []
+    assert check(forbidden_words(["damn"], parts=True), text="a damnable dam") != []
+    assert check(rule, text="Ｄａ\u200bmn") != []
+    for wrong in ([], "damn", tmp_path / "none.txt"):
+        with pytest.raises(ConfigError):
+            forbidden_words(wrong)  # type: ignore[arg-type]
+
+
+def test_other_rules_and_putting_them_together() -> None:
+    assert check(required_words("Maple"), text="a maple leaf") == []
+    assert check(required_words("Maple"), text="a leaf") == ["it lacks 'Maple'"]
+    assert check(max_words(2), text="one two three") == ["it has 3 words, and 2 are allowed"]
+    assert check(matches("[a-z]+", "one word"), text="two words") == ["it is not one word"]
+    either = any_of(matches("yes"), matches("no"))
+    assert check(either, text="no") == []
+    assert check(either, max_words(2), text="may be")[0].startswith("none of these holds")
+    assert check(lambda text: ["own", "rules"], text="x") == ["own", "rules"]
+    with pytest.raises(ConfigError):
+        any_of()

@@ -1,0 +1,181 @@
+"""Votes, and when they are over."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from langchain_core.embeddings import Embeddings
+from langchain_core.language_models import BaseChatModel
+from langchain_core.runnables import RunnableLambda
+
+from agentlab.errors import ConfigError, InvalidOutput, ModelError
+from agentlab.events import Considered
+from agentlab.reasoning import chain_of_thought, self_consistency
+from agentlab.reasoning.votes import Count, choice_of, number_of
+from tests.reasoning.conftest import asks, says
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("1,200.50", "1200.5"),
+        ("$ 18", "18"),
+        ("18 dollars", "18"),
+        ("18.", "18"),
+        ("−3", "-3"),
+        ("0.0", "0"),
+        ("12%", "12%"),
+        ("1e3", "1000"),
+        ("1,20", None),
+        ("12 of 18 dollars", None),
+        ("eighteen", None),
+        ("", None),
+        ("1e999999999", None),
+    ],
+)
+def test_a_number_has_one_spelling(text: str, number: str | None) -> None:
+    assert number_of(text) == number
+
+
+@given(st.text(max_size=40))
+def test_no_text_breaks_it(text: str) -> None:
+    found = number_of(text)
+    assert found is None or number_of(found) == found
+
+
+def test_choices_whatever_their_case() -> None:
+    assert choice_of(" Yes. ", ["yes", "no"]) == "yes"
+    assert choice_of("yes and no", ["yes", "no"]) is None
+
+
+def test_the_most_frequent_answer_wins_and_all_paths_come_back() -> None:
+    chain = asks(says("5", "6", "6.0", "$6", "7"))
+    result = self_consistency(chain, n=5, vote="number", early_stop=False, together=1).invoke("q")
+    assert result["answer"] == "6"
+    assert result["share"] == 0.6
+    assert result["votes"] == {"6": 3, "5": 1, "7": 1}
+    assert [path["vote"] for path in result["paths"]] == ["5", "6", "6", "6", "7"]
+    assert (result["asked"], result["settled"]) == (5, False)
+    assert result["usage"]["model_calls"] == 5
+
+
+def test_it_stops_when_the_lead_cannot_be_caught() -> None:
+    result = self_consistency(asks(says(*"66699")), n=5).invoke("q")
+    assert (result["asked"], result["settled"], result["share"]) == (3, True, 1.0)
+    close = self_consistency(asks(says(*"66996")), n=5).invoke("q")
+    assert (close["asked"], close["answer"]) == (5, "6")
+
+
+def test_of_equals_the_first_wins() -> None:
+    assert self_consistency(asks(says(*"4554")), n=4, together=1).invoke("q")["answer"] == "4"
+
+
+@given(st.lists(st.sampled_from("abc"), min_size=1, max_size=9))
+def test_stopping_early_never_changes_the_winner_nor_asks_more_than_one_by_one(
+    votes: list[str],
+) -> None:
+    whole = Count()
+    for path, vote in enumerate(votes):
+        whole.add(path, vote)
+    rounds, one = Count(), Count()
+    taken = 0
+    while (left := len(votes) - taken) and not rounds.settled(left):
+        for path in range(taken, taken + rounds.next_round(left)):
+            rounds.add(path, votes[path])
+            taken = path + 1
+    asked = 0
+    while asked < len(votes) and not one.settled(len(votes) - asked):
+        one.add(asked, votes[asked])
+        asked += 1
+    assert rounds.ranked[0][0] == whole.ranked[0][0]
+    assert taken == asked
+
+
+async def test_async_and_events() -> None:
+    chain = self_consistency(asks(says(*"666")), n=3, early_stop=False)
+    assert (await chain.ainvoke("q"))["answer"] == "6"
+    events = list(self_consistency(asks(says(*"66")), n=3).stream("q"))
+    paths = [e for e in events if isinstance(e, Considered)]
+    assert [(e.kind, e.text, e.detail["number"]) for e in paths] == [
+        ("path", "6", 1),
+        ("path", "6", 2),
+    ]
+
+
+def test_a_spoiled_path_has_no_vote_and_another_error_ends_it() -> None:
+    ok, bad = {"thought": "t", "answer": "1"}, {"say": "no JSON"}
+    chain = chain_of_thought(says(ok, bad, ok))
+    result = self_consistency(chain, n=3, early_stop=False).invoke("q")
+    assert [path["vote"] for path in result["paths"]].count(None) == 1
+    assert result["answer"] == "1"
+    with pytest.raises(InvalidOutput, match="none of 2 paths"):
+        self_consistency(chain_of_thought(says(bad, bad)), n=2).invoke("q")
+    with pytest.raises(ModelError, match="too many requests"):
+        self_consistency(asks(says({"error": "rate_limit"})), n=1).invoke("q")
+
+
+def test_each_path_has_its_own_seed_where_there_is_one() -> None:
+    seeds = []
+
+    def note(message: Any) -> Any:
+        seeds.append(message.response_metadata["seed"])
+        return message
+
+    model = says("1", "1", "1").model_copy(update={"seed": 7})
+    chain = asks(model) | RunnableLambda(note)
+    self_consistency(chain, n=3, early_stop=False).invoke("q")
+    assert sorted(seeds) == [7, 8, 9]
+
+
+class Nearby(Embeddings):
+    """Texts that begin with the same word are near."""
+
+    def embed_documents(self, texts: list[str]) -> list[list[float]]:
+        return [self.embed_query(text) for text in texts]
+
+    def embed_query(self, text: str) -> list[float]:
+        return [1.0, 0.1] if text.startswith("paris") else [0.1, 1.0]
+
+
+def test_texts_are_one_answer_by_their_meaning() -> None:
+    chain = asks(says("Paris it is", "Paris", "London", "paris of course"))
+    result = self_consistency(
+        chain, n=4, vote="text", embeddings=Nearby(), early_stop=False, together=1
+    ).invoke("q")
+    assert result["answer"] == "Paris it is"
+    assert result["votes"] == {"Paris it is": 3, "London": 1}
+    digits = self_consistency(
+        asks(says("paris 1999", "paris 1998")), n=2, vote="text", embeddings=Nearby()
+    ).invoke("q")
+    assert digits["votes"] == {"paris 1999": 1, "paris 1998": 1}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ({"n": 0}, "n must be"),
+        ({"together": 0}, "together must be"),
+        ({"vote": "most"}, "vote must be"),
+        ({"vote": "choices"}, "at least two"),
+        ({"min_similarity": 0}, "min_similarity"),
+    ],
+)
+def test_wrong_arguments(arguments: Any, told: str) -> None:
+    with pytest.raises(ConfigError, match=told):
+        self_consistency(asks(says("1")), **arguments)
+
+
+def test_without_a_model_to_heat_it_is_refused() -> None:
+    with pytest.raises(ConfigError, match="no chat model to be seen"):
+        self_consistency(RunnableLambda(str))
+
+
+@pytest.mark.model
+def test_the_same_seed_gives_the_same_paths_on_the_real_model(smollm2: BaseChatModel) -> None:
+    model = smollm2.model_copy(update={"max_tokens": 6})
+    chain = self_consistency(asks(model.bind(regex="[0-9]{1,2}")), n=3, early_stop=False)
+    first, second = chain.invoke("A number?"), chain.invoke("A number?")
+    assert [p["answer"] for p in first["paths"]] == [p["answer"] for p in second["paths"]]

@@ -1,0 +1,166 @@
+"""Searching over thoughts: what is followed, given up, gone back to, and drawn."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from langchain_core.language_models import BaseChatModel
+
+from agentlab.chains import events_of
+from agentlab.errors import ConfigError
+from agentlab.events import Considered
+from agentlab.reasoning import as_mermaid, as_text, tree_of_thought
+from tests.reasoning.conftest import plain, says
+
+
+def thoughts(*texts: str) -> dict[str, Any]:
+    return {"thoughts": list(texts)}
+
+
+def verdicts(*words: str) -> list[dict[str, Any]]:
+    """Verdicts by the thought that is judged: ``b:sure``, at the end of the list of steps."""
+    return [
+        {
+            "when": {"last": f". {word.split(':')[0]}\n\nCan the problem"},
+            "say": f'{{"verdict": "{word.split(":")[1]}"}}',
+            "repeat": True,
+        }
+        for word in words
+    ]
+
+
+def proposals(after: str, *texts: str) -> dict[str, Any]:
+    told = f". {after}\n\nPropose" if after else "Problem: p\n\nPropose"
+    import json
+
+    return {"when": {"last": told}, "say": json.dumps(thoughts(*texts))}
+
+
+CONCLUDE = {"when": {"last": "What is the answer?"}, "say": '{"answer": "done"}'}
+
+
+def model(*replies: Any) -> Any:
+    return says(*replies, CONCLUDE)
+
+
+def test_bfs_follows_all_that_is_left() -> None:
+    asked = model(
+        *verdicts("a:likely", "b:impossible", "aa:sure", "ab:likely"),
+        proposals("", "a", "b"),
+        proposals("a", "aa", "ab"),
+    )
+    result = tree_of_thought(asked, breadth=2, depth=2).invoke("p")
+    assert result["answer"] == "done"
+    assert result["thoughts"] == ["a", "aa"]
+    assert (result["score"], result["stopped"]) == (1.0, None)
+    a, b = result["tree"]["children"]
+    assert (a["state"], b["state"]) == ("chosen", "pruned")
+    assert [child["state"] for child in a["children"]] == ["chosen", "open"]
+    assert result["usage"]["model_calls"] == 7
+    assert [m.text for m in result["messages"]] == ["done"]
+
+
+def test_beam_keeps_the_best() -> None:
+    asked = model(
+        *verdicts("a:likely", "b:sure", "ba:likely"),
+        proposals("", "a", "b"),
+        proposals("b", "ba"),
+    )
+    result = tree_of_thought(asked, breadth=2, depth=2, search="beam", keep=1).invoke("p")
+    assert result["thoughts"] == ["b", "ba"]
+    assert result["tree"]["children"][0]["state"] == "pruned"
+
+
+def test_dfs_goes_back_from_a_dead_end_and_ends_at_the_first_whole_path() -> None:
+    asked = model(
+        *verdicts("a:sure", "b:likely", "c:likely", "aa:impossible", "ba:sure"),
+        proposals("", "a", "b", "c"),
+        proposals("a", "aa"),
+        proposals("b", "ba"),
+    )
+    result = tree_of_thought(asked, breadth=3, depth=2, search="dfs").invoke("p")
+    assert result["thoughts"] == ["b", "ba"]
+    assert [child["state"] for child in result["tree"]["children"]] == ["pruned", "chosen", "open"]
+    assert not result["tree"]["children"][2]["children"]  # c was never looked at
+
+
+def test_where_all_is_given_up_the_answer_is_told_without_thoughts() -> None:
+    asked = model(*verdicts("a:impossible"), proposals("", "a"))
+    result = tree_of_thought(asked, breadth=1, depth=2).invoke("p")
+    assert (result["answer"], result["thoughts"]) == ("done", [])
+
+
+@pytest.mark.parametrize(
+    ("budget", "stopped"), [({"max_calls": 4}, "calls"), ({"max_tokens": 1}, "tokens")]
+)
+def test_a_budget_leaves_enough_for_the_answer(budget: Any, stopped: str) -> None:
+    asked = model(
+        *verdicts("a:sure", "b:likely"), proposals("", "a", "b"), proposals("a", "aa", "ab")
+    )
+    result = tree_of_thought(asked, breadth=2, depth=3, **budget).invoke("p")
+    assert result["stopped"] == stopped
+    assert result["answer"] == "done"
+    assert result["usage"]["model_calls"] <= 4
+
+
+async def test_async_and_events() -> None:
+    def tree() -> Any:
+        return tree_of_thought(
+            model(*verdicts("a:sure", "b:likely"), proposals("", "a", "b")), breadth=2, depth=1
+        )
+
+    assert (await tree().ainvoke({"input": "p"}))["thoughts"] == ["a"]
+    events = list(events_of(tree(), "p"))
+    assert [(e.text, e.detail["score"]) for e in events if isinstance(e, Considered)] == [
+        ("a", 1.0),
+        ("b", 0.5),
+    ]
+
+
+def test_the_pictures() -> None:
+    tree = {
+        "text": 'p "x"\n<b>',
+        "children": [
+            {"text": "a", "score": 1.0, "verdict": "sure", "state": "chosen", "children": []},
+            {"text": "b" * 99, "score": 0, "verdict": "", "state": "pruned", "children": []},
+        ],
+    }
+    lines = as_text(tree, width=40).splitlines()
+    assert lines[:2] == ['p "x" <b>', "├─*[1.00 sure] a"]
+    assert lines[2].startswith("└─x[0.00] bbb")
+    assert len(lines[2]) <= 40
+    mermaid = as_mermaid(tree)
+    assert mermaid.startswith('flowchart TD\n  n0["p #34;x#34; #60;b#62;"]\n  n1["a"]')
+    assert '  n0 -->|"sure 1.00"| n1' in mermaid
+    assert "  class n1 chosen\n  class n2 pruned" in mermaid
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ({"breadth": 0}, "breadth"),
+        ({"depth": True}, "depth"),
+        ({"search": "a*"}, "search must be"),
+        ({"max_calls": 2}, "max_calls"),
+        ({"verdicts": {"yes": 1, "yeah": 0}}, "first letters"),
+        ({"verdicts": {"yes": 2, "no": 0}}, "from 0 to 1"),
+    ],
+)
+def test_wrong_arguments(arguments: Any, told: str) -> None:
+    with pytest.raises(ConfigError, match=told):
+        tree_of_thought(says(), **arguments)
+    with pytest.raises(ConfigError, match="held to no form"):
+        tree_of_thought(plain("x"))
+    with pytest.raises(ConfigError, match="needs a problem"):
+        tree_of_thought(says()).invoke({"other": 1})
+
+
+@pytest.mark.model
+def test_the_real_model_gives_verdicts_with_their_probabilities(smollm2: BaseChatModel) -> None:
+    model = smollm2.model_copy(update={"max_tokens": 200})
+    result = tree_of_thought(model, breadth=1, depth=1, answer=["yes", "no"]).invoke("Is 7 odd?")
+    (thought,) = result["tree"]["children"]
+    assert thought["verdict"] in ("sure", "likely", "impossible")
+    assert 0 < thought["score"] < 1  # the mean over all verdicts
+    assert result["answer"] in ("yes", "no")
