@@ -23,6 +23,7 @@ from langchain_core.documents import Document
 from agentlab.evaluation import Report, collect, evaluate_run, read_qrels, read_queries
 from agentlab.rag import Index
 from agentlab.rag.preparing import with_title
+from bench.kept_scores import KeptScores
 from bench.report import machine
 
 MEASURES = ("ndcg@10", "map", "recall@10")
@@ -52,6 +53,9 @@ def main() -> None:
         type=Path,
         nargs="*",
         help="other libraries too; folders that LlamaIndex and Haystack are installed in",
+    )
+    parser.add_argument(
+        "--scores", type=Path, help="keep the reranker's scores here, to go on after a stop"
     )
     parser.add_argument("--no-rerank", action="store_true", help="leave out the reranker")
     options = parser.parse_args()
@@ -88,9 +92,11 @@ def measured(name: str, folder: Path, options: argparse.Namespace) -> Iterator[s
         reports[way] = evaluate_run(found.run, qrels, MEASURES)
         # The mean average precision of ten documents is not that of a hundred.
         cells = ["" if m == "map" and k == 10 else _interval(reports[way], m) for m in MEASURES]
-        ms = 1000 * found.seconds_per_question
+        ms = f"{1000 * found.seconds_per_question:,.0f}"
+        if k == 10 and options.scores:
+            ms = ""  # of scores that were kept it says nothing
         row = [name, f"{documents:,}", str(len(found.run)), way, *cells]
-        yield f"| {' | '.join([*row, _against(reports, way), f'{ms:,.0f}'])} |"
+        yield f"| {' | '.join([*row, _against(reports, way), ms])} |"
 
 
 def _retrievers(index: Index, options: argparse.Namespace) -> Iterator[tuple[str, int, Any]]:
@@ -99,7 +105,8 @@ def _retrievers(index: Index, options: argparse.Namespace) -> Iterator[tuple[str
         reranks = "rerank" in WAYS[way]
         k = 10 if reranks else 100
         if not (reranks and options.no_rerank):
-            yield way, k, index.as_retriever(k=k, **WAYS[way])
+            kept = {"rerank": KeptScores(options.scores)} if reranks and options.scores else {}
+            yield way, k, index.as_retriever(k=k, **{**WAYS[way], **kept})
     if options.others is None:
         return
     from bench.retrieval_others import K, others
