@@ -34,6 +34,11 @@ if TYPE_CHECKING:
     from agentlab.models.reranker import load_reranker as load_reranker
     from agentlab.prompts import list_prompts as list_prompts
     from agentlab.prompts import load_prompt as load_prompt
+    from agentlab.rag.techniques import Route as Route
+    from agentlab.rag.techniques import multi_hop as multi_hop
+    from agentlab.rag.techniques import multi_query as multi_query
+    from agentlab.rag.techniques import rewrite as rewrite
+    from agentlab.rag.techniques import route as route
     from agentlab.reasoning import chain_of_thought as chain_of_thought
     from agentlab.reasoning import few_shot as few_shot
     from agentlab.reasoning import fill_in as fill_in
@@ -56,6 +61,7 @@ _HOMES = {
     "Chain": "agentlab.chains",
     "Limits": "agentlab.agents",
     "Memory": "agentlab.memory",
+    "Route": "agentlab.rag.techniques",
     "Session": "agentlab.session",
     "SummaryBufferMemory": "agentlab.memory",
     "SummaryMemory": "agentlab.memory",
@@ -79,9 +85,13 @@ _HOMES = {
     "load_prompt": "agentlab.prompts",
     "load_reranker": "agentlab.models.reranker",
     "load_tools": "agentlab.tools",
+    "multi_hop": "agentlab.rag.techniques",
+    "multi_query": "agentlab.rag.techniques",
     "parallel": "agentlab.chains",
     "parse_memory": "agentlab.memory",
     "recordable": "agentlab.boundary",
+    "rewrite": "agentlab.rag.techniques",
+    "route": "agentlab.rag.techniques",
     "self_consistency": "agentlab.reasoning",
     "sequential": "agentlab.chains",
     "tree_of_thought": "agentlab.reasoning",
