@@ -57,12 +57,24 @@ class Likelihood:
 
     ``agree`` is the share of its tokens that are the model's first choice, ``mean`` the mean
     log-probability of a token. ``first`` is its first token that is not, and the one that the
-    model would take there.
+    model would take there. ``was`` is the mean when it was recorded, where that is known.
     """
 
     agree: float
     mean: float
     first: tuple[str, str] | None = None
+    was: float | None = None
+
+    @property
+    def kept(self) -> dict[str, float]:
+        """What a recording keeps of it."""
+        return {"agree": round(self.agree, 4), "mean": round(self.mean, 4)}
+
+    @property
+    def figures(self) -> str:
+        """``agree 1.00, mean -0.31 (was -0.28)``."""
+        was = "" if self.was is None else f" (was {self.was:.2f})"
+        return f"agree {self.agree:.2f}, mean {self.mean:.2f}{was}"
 
     @property
     def verdict(self) -> str:
@@ -123,6 +135,8 @@ class Drift:
                 "mean": likelihood.mean,
                 "verdict": likelihood.verdict,
             }
+            if likelihood.was is not None:
+                result["likelihood"]["was"] = likelihood.was
             if likelihood.first is not None:
                 result["likelihood"]["first"] = list(likelihood.first)
         return result
@@ -134,7 +148,7 @@ class Drift:
         if self.recorded:
             lines.append(f"  recorded: {self.recorded}")
         if self.likelihood is not None:
-            lines.append(f"  likelihood now: {_said(self.likelihood)}")
+            lines.append(f"  likelihood now: {self.likelihood.figures}: {self.likelihood.verdict}")
         if self.stale:
             lines.append(
                 f"  {self.stale} later {'step is' if self.stale == 1 else 'steps are'} stale"
@@ -145,7 +159,3 @@ class Drift:
 def _shortened(text: str, most: int = 300) -> str:
     line = " ".join(text.split())
     return line if len(line) <= most else line[: most - 1] + "…"
-
-
-def _said(likelihood: Likelihood) -> str:
-    return f"agree {likelihood.agree:.2f}, mean {likelihood.mean:.2f}: {likelihood.verdict}"

@@ -56,7 +56,8 @@ class Step:
     Either ``reply`` (JSON, its shape by kind) or ``error`` is set. ``chunks`` are there for a
     streamed answer: numbers are pieces of plain text by length, mappings the others. ``closed``
     says that the reader of a stream went away before its end. ``group`` is 0 for calls made one
-    after the other, else the number of the section of parallel branches.
+    after the other, else the number of the section of parallel branches. ``likelihood`` is that of
+    the answer under its own request (``agree`` and ``mean``), where it was measured.
     """
 
     request: Request
@@ -67,6 +68,7 @@ class Step:
     latency: float = 0.0
     closed: bool = False
     group: int = 0
+    likelihood: dict[str, float] | None = None
 
     @property
     def kind(self) -> Kind:

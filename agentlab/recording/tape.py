@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator
@@ -14,8 +13,9 @@ from agentlab.boundary import Call, Handler, enclosing
 from agentlab.errors import AgentLabError, Diverged, EffectRefused, RunError
 from agentlab.recording.codec import encode
 from agentlab.recording.compare import answer_change, essence
-from agentlab.recording.drift import Drift, Likelihood
+from agentlab.recording.drift import Drift
 from agentlab.recording.failures import read_error, write_error
+from agentlab.recording.likelihood import LikelihoodHook, Likelihoods
 from agentlab.recording.messages import CallIds
 from agentlab.recording.ordering import Lane, current_lane, ordered
 from agentlab.recording.playback import Outcome, Playback
@@ -26,7 +26,6 @@ from agentlab.recording.steps import Recording, Request, Step
 from agentlab.recording.streams import StreamWriter
 
 Mode = Literal["none", "once", "new", "all", "verify"]
-LikelihoodHook = Callable[[Call, Any], Likelihood | None]
 
 
 @dataclass(slots=True)
@@ -73,7 +72,7 @@ class Tape(Handler):
             self._reader.normaliser.know(dict(messages).items())
         self._live_tools = frozenset(live_tools)
         self._allow_effects = allow_effects
-        self._likelihood = likelihood
+        self.likelihoods = Likelihoods(likelihood)
         self._lock = threading.RLock()
         self._home = current_lane()
         self._steps: list[tuple[Lane, Step] | None] = []
@@ -264,20 +263,11 @@ class Tape(Handler):
         if self.drift is not None:
             return
         drift = self._playback.missed(request)
-        if self._likelihood is not None and drift.step <= len(self._playback.steps):
-            drift = self._with_likelihood(call, drift)
+        if drift.step <= len(self._playback.steps):
+            drift = self.likelihoods.told(call, self._playback.steps[drift.step - 1], drift)
         self.drift = drift
         if self.mode != "new":
             self._fail(drift)
-
-    def _with_likelihood(self, call: Call, drift: Drift) -> Drift:
-        assert self._likelihood is not None
-        assert self._playback is not None
-        step = self._playback.steps[drift.step - 1]
-        if step.kind != "model" or call.kind != "model" or step.error is not None:
-            return drift
-        found = self._likelihood(call, read_result(call, step).generations[0].message)
-        return dataclasses.replace(drift, likelihood=found)
 
     def _fail(self, drift: Drift) -> None:
         self.fatal = Diverged(
@@ -353,33 +343,33 @@ class Tape(Handler):
         except Exception as error:
             step = writer.step(plan.request, plan.ids, self.scrubber)
             step.error = write_error(error, self.scrubber)
-            self._record(plan, step)
+            self._record(call, plan, step)
             if plan.index is None:
                 self._raised.append(error)
                 raise
         except BaseException:
             step = writer.step(plan.request, plan.ids, self.scrubber)
             step.closed = True
-            self._record(plan, step)
+            self._record(call, plan, step)
             raise
         else:
-            self._record(plan, writer.step(plan.request, plan.ids, self.scrubber))
+            self._record(call, plan, writer.step(plan.request, plan.ids, self.scrubber))
 
     def _done(self, call: Call, plan: _Plan, result: Any) -> Any:
         reply, usage = write_result(call, result, plan.ids, self.scrubber)
-        self._record(plan, Step(plan.request, reply=reply, usage=usage))
+        self._record(call, plan, Step(plan.request, reply=reply, usage=usage))
         return result if plan.index is None else self._answer(call, plan)
 
     def _failed(self, call: Call, plan: _Plan, error: Exception) -> Any:
         if self.fatal is not None and error is self.fatal:
             raise error
-        self._record(plan, Step(plan.request, error=write_error(error, self.scrubber)))
+        self._record(call, plan, Step(plan.request, error=write_error(error, self.scrubber)))
         if plan.index is not None:
             return self._answer(call, plan)
         self._raised.append(error)
         raise error
 
-    def _record(self, plan: _Plan, step: Step) -> None:
+    def _record(self, call: Call, plan: _Plan, step: Step) -> None:
         step.latency = time.perf_counter() - plan.began
         with self._lock:
             if plan.index is not None:
@@ -387,6 +377,7 @@ class Tape(Handler):
                 return
             self.seconds += step.latency
             self._steps[plan.place] = (plan.lane, step)
+            self.likelihoods.note(call, step)
 
     def _compare(self, index: int, step: Step) -> None:
         assert self._playback is not None

@@ -12,9 +12,10 @@ from agentlab.boundary import handling
 from agentlab.errors import ConfigError
 from agentlab.offline import offline
 from agentlab.recording.files import load, save
+from agentlab.recording.likelihood import LikelihoodHook
 from agentlab.recording.secrets import Scrubber
 from agentlab.recording.steps import Recording
-from agentlab.recording.tape import LikelihoodHook, Mode, Tape
+from agentlab.recording.tape import Mode, Tape
 
 MODES = ("none", "once", "new", "all", "verify")
 
@@ -48,7 +49,8 @@ def cassette(
     ``redact`` are regular expressions of secrets, beside the built-in ones. ``live_tools`` run for
     real and are not recorded. Tools with side effects run only where everything is recorded, or in
     ``new`` with ``allow_effects``. ``likelihood(call, message)`` tells how likely the recorded
-    answer is under a divergent request. ``meta`` is provenance for the header.
+    answer is under a divergent request, and, when it was recorded, under its own. ``meta`` is
+    provenance for the header.
 
     A block that ends with an error leaves the old recording as it was, unless a recorded call
     raised the error: then it belongs to the run.
@@ -100,8 +102,10 @@ def running(tape: Tape, keep: Callable[[Recording], None]) -> Iterator[None]:
         if tape.fatal is not None and tape.fatal is not error:
             raise tape.fatal from error
         if mode in ("new", "all") and tape.fatal is None and tape.raised(error):
+            tape.likelihoods.measure()
             keep(tape.recording())
         raise
     tape.finish()
     if mode == "all" or (mode == "new" and tape.changed):
+        tape.likelihoods.measure()
         keep(tape.recording())

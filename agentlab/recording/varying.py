@@ -71,6 +71,8 @@ def write_end(steps: Sequence[Step]) -> dict[str, Any]:
         row: dict[str, Any] = {}
         if step.usage is not None:
             row["usage"] = step.usage
+        if step.likelihood is not None:
+            row["likelihood"] = step.likelihood
         if step.kind == "model" and isinstance(step.reply, Mapping):
             row |= without(step.reply)[1]
         calls = {"ids": row.pop("ids")} if "ids" in row else {}
@@ -99,6 +101,8 @@ def read_end(line: Mapping[str, Any], steps: Sequence[Step]) -> None:
             step = steps[number - 1]
             if "usage" in row:
                 step.usage = row.pop("usage")
+            if "likelihood" in row:
+                step.likelihood = row.pop("likelihood")
             if row:
                 step.reply = merged(step.reply, row)
 

@@ -76,7 +76,7 @@ def _accept(case: Case) -> Accepted:
             _refuse(case, drift, step, noticing.call)
             assert noticing.call is not None
             request, _ = Reader(scrubber).read(noticing.call)
-            recording.steps[step] = _rekeyed(recording.steps[step], request)
+            recording.steps[step] = _rekeyed(recording.steps[step], request, drift.likelihood)
             drifts.append(drift)
     if drifts:
         before = recording.meta.get("accepted", [])
@@ -86,11 +86,12 @@ def _accept(case: Case) -> Accepted:
     return Accepted(case, tuple(drifts))
 
 
-def _rekeyed(step: Step, request: Request) -> Step:
+def _rekeyed(step: Step, request: Request, likelihood: Likelihood | None) -> Step:
     """The recorded step under today's request. Replay knows no file's sum, so that stays."""
+    likely = likelihood.kept if likelihood is not None else None
     identity = {**step.request.identity, **request.identity}
     request = Request.of(request.kind, request.target, request.messages, request.parts, identity)
-    return dataclasses.replace(step, request=request)
+    return dataclasses.replace(step, request=request, likelihood=likely)
 
 
 def _refuse(case: Case, drift: Drift, step: int, call: Call | None) -> None:

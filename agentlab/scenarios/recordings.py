@@ -7,7 +7,7 @@ from pathlib import Path
 
 from agentlab.errors import ScenarioError, StoreError
 from agentlab.recording import Mode, Recording, Scrubber, Step, Tape, default_mode, load, save
-from agentlab.recording.tape import LikelihoodHook
+from agentlab.recording.likelihood import LikelihoodHook
 from agentlab.scenarios.cases import Case
 from agentlab.scenarios.reading import shown
 
@@ -36,14 +36,17 @@ class Take:
     tape: Tape
     scrubber: Scrubber
     prefix: list[Step] = field(default_factory=list)
+    keeps: bool = True
 
     def keep(self, recording: Recording) -> None:
-        """Write what was recorded; of a fork the tail.
+        """Write what was recorded; of a fork the tail. Nothing where this take keeps nothing.
 
         Raises:
             ScenarioError: a fork went its own way before the place it begins at.
             SecretFound, StoreError: it cannot be written.
         """
+        if not self.keeps:
+            return
         steps = recording.steps
         shared = [step.request.key for step in self.prefix]
         if [step.request.key for step in steps[: len(shared)]] != shared:
@@ -62,6 +65,7 @@ def open_take(
     recording: Recording | None = None,
     allow_effects: bool = False,
     likelihood: LikelihoodHook | None = None,
+    keeps: bool = True,
 ) -> Take:
     """The tape for a run of ``case`` in ``mode`` (as :func:`mode_of` gives it).
 
@@ -90,7 +94,7 @@ def open_take(
     )
     if old is not None:
         tape.meta.update(old.meta)
-    return Take(case, mode, tape, scrubber, prefix)
+    return Take(case, mode, tape, scrubber, prefix, keeps)
 
 
 def live_tools(case: Case) -> list[str]:
@@ -162,6 +166,7 @@ class Judgements:
     path: Path
     tape: Tape
     scrubber: Scrubber
+    keeps: bool = True
 
     @classmethod
     def of(cls, take: Take, *, once: bool) -> Judgements:
@@ -169,12 +174,12 @@ class Judgements:
         path = take.case.cassette.with_suffix(".checks.jsonl")
         mode, scrubber = take.mode, take.scrubber
         if mode == "all":
-            return cls(path, Tape(None, mode="all", scrubber=scrubber), scrubber)
+            return cls(path, Tape(None, mode="all", scrubber=scrubber), scrubber, take.keeps)
         old = load(path) if path.exists() else Recording()
         tape = Tape(old, mode="new" if once or mode == "new" else mode, scrubber=scrubber)
-        return cls(path, tape, scrubber)
+        return cls(path, tape, scrubber, take.keeps)
 
     def keep(self, recording: Recording) -> None:
         """Write what was recorded, if anything was."""
-        if recording.steps:
+        if recording.steps and self.keeps:
             save(self.path, recording, self.scrubber)

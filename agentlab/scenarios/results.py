@@ -72,12 +72,23 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
+class GoneOn:
+    """How a run that left its recording goes on, where models were asked. Nothing was recorded."""
+
+    text: str = ""
+    failures: Sequence[Failure] = ()
+    error: str = ""
+    live_calls: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class ScenarioResult:
     """What came of one scenario (of one cell of its matrix, of one repetition).
 
     ``outcomes`` tells of every recorded step whether it was replayed, divergent or stale.
     ``warnings`` are failures of scenarios whose level is ``warn``. ``drift`` is set where the run
-    left its recording. ``error`` is one sentence, ``hint`` says what to do.
+    left its recording, ``now`` where it was let go on. ``error`` is one sentence, ``hint`` says
+    what to do.
     """
 
     id: str
@@ -89,6 +100,7 @@ class ScenarioResult:
     failures: Sequence[Failure] = ()
     warnings: Sequence[Failure] = ()
     drift: Drift | None = None
+    now: GoneOn | None = None
     outcomes: Sequence[Outcome] = ()
     run: Run | None = None
     error: str = ""

@@ -13,15 +13,14 @@ from typing import Any
 from agentlab.boundary import Handler, handling
 from agentlab.errors import AgentLabError, Diverged
 from agentlab.recording import Drift, Freeze, Mode, Recording, Step, Tape, default_mode
-from agentlab.recording.likelihood import model_likelihood
-from agentlab.recording.tape import LikelihoodHook
+from agentlab.recording.likelihood import LikelihoodHook, model_likelihood
 from agentlab.recording.use import running
 from agentlab.scenarios.cases import Case
 from agentlab.scenarios.checking import looked_at
 from agentlab.scenarios.faults import Faults
 from agentlab.scenarios.models import Models
 from agentlab.scenarios.recordings import Take, live_tools, mode_of, open_take
-from agentlab.scenarios.results import Run, ScenarioResult, Status, TurnRun
+from agentlab.scenarios.results import GoneOn, Run, ScenarioResult, Status, TurnRun
 from agentlab.scenarios.schema import Fault, Stub
 from agentlab.scenarios.targets import Target
 
@@ -105,8 +104,9 @@ def perform(
     *,
     recording: Recording | None = None,
     likelihood: LikelihoodHook | None = None,
+    keeps: bool = True,
 ) -> Performance:
-    """Run ``case`` under its tape, or under one for ``recording``.
+    """Run ``case`` under its tape, or under one for ``recording``. ``keeps``: write what is new.
 
     Raises:
         StoreError: there is no recording, or it cannot be read.
@@ -114,7 +114,8 @@ def perform(
     """
     if (
         likelihood is None
-        and case.file.entry.on_drift == "likelihood"
+        and case.file.entry.on_drift != "fail"
+        and keeps
         and not _forbidden(case, options)
     ):
         likelihood = model_likelihood
@@ -124,6 +125,7 @@ def perform(
         recording=recording,
         allow_effects=options.allow_effects,
         likelihood=likelihood,
+        keeps=keeps,
     )
     tape = take.tape
     faults = Faults([*case.faults, *_stubs(case)], live_tools(case))
@@ -188,7 +190,10 @@ def _result(
     )
     if isinstance(error, Diverged):
         drift = error.drift if isinstance(error.drift, Drift) else drift
-        return replace(result, status="drift", drift=drift, hint=error.hint)
+        now = None
+        if base.mode == "none" and case.file.entry.on_drift == "live":
+            now = None if _forbidden(case, options) else _gone_on(case, options)
+        return replace(result, status="drift", drift=drift, now=now, hint=error.hint)
     if error is not None:
         return replace(result, status="error", **told(error))
     try:
@@ -203,6 +208,19 @@ def _result(
     if not failures and tape.live_calls and tape.mode in ("all", "new"):
         status = "recorded"
     return replace(result, status=status, failures=failures)
+
+
+def _gone_on(case: Case, options: Options) -> GoneOn:
+    """The run again, answered by models and tools from the divergence on; nothing is written."""
+    made = perform(case, "new", options, keeps=False)
+    found = GoneOn(made.run.text, live_calls=made.take.tape.live_calls)
+    try:
+        if made.error is not None:
+            raise made.error
+        failures, _ = looked_at(made.take, made.run, once=True)
+    except Exception as error:  # noqa: BLE001 - told in the result
+        return replace(found, error=told(error)["error"])
+    return replace(found, failures=failures)
 
 
 def told(error: Exception) -> dict[str, Any]:

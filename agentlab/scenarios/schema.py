@@ -191,7 +191,7 @@ class FileEntry(_Strict):
     models: dict[str, Model] = {}
     tools: dict[str, Literal["replay", "run", "stub"] | Stub] = {}
     redact: list[Text] = Field([], description="regular expressions of secrets")
-    on_drift: Literal["fail", "likelihood"] = "likelihood"
+    on_drift: Literal["fail", "likelihood", "live"] = "likelihood"
     cassettes: Text = "cassettes"
     min_kill: Annotated[float | int | None, Field(ge=0, le=1)] = None
     prices: dict[str, dict[str, float | int]] = Field({}, description="US$ for a million tokens")

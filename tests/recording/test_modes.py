@@ -235,6 +235,32 @@ def test_likelihood_is_asked_for_the_divergent_step(path: Path) -> None:
     assert asked == [(SYSTEM + " Always.", "look_up")]
 
 
+def test_likelihood_is_kept_with_a_recording(path: Path) -> None:
+    from agentlab.recording import Likelihood
+
+    now = [-0.28, -0.31]
+
+    def likelihood(call: Any, message: Any) -> Likelihood:
+        return Likelihood(agree=1.0, mean=now[0])
+
+    with cassette(path, mode="all", likelihood=likelihood):
+        support(model(*support_answers()))
+        assert path.exists(), "the fixture's; it is written, and measured, when the run is over"
+    kept = [step.likelihood for step in load(path).steps]
+    assert kept == [
+        {"agree": 1.0, "mean": -0.28} if step.kind == "model" else None for step in load(path).steps
+    ]
+    del now[0]
+    with pytest.raises(Diverged) as caught:
+        with cassette(path, mode="none", likelihood=likelihood):
+            support(model(), system=SYSTEM + " Always.")
+    drift: Any = caught.value.drift
+    assert "agree 1.00, mean -0.31 (was -0.28): the same answer is expected" in str(drift)
+    assert drift.as_dict()["likelihood"]["was"] == -0.28
+    with cassette(path, mode="none"):
+        support(model())
+
+
 def test_tools_without_effects_run_in_new(path: Path) -> None:
     with cassette(path, mode="new") as tape:
         support(model(*support_answers()), system="Be kind.")

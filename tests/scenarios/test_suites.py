@@ -16,11 +16,16 @@ import pytest
 from agentlab.errors import ScenarioError
 from agentlab.recording import load
 from agentlab.scenarios.accept import accept
-from agentlab.scenarios.report import as_json
-from agentlab.scenarios.results import ScenarioResult
+from agentlab.scenarios.report import as_json, scenario_text
+from agentlab.scenarios.results import GoneOn, ScenarioResult
 from agentlab.scenarios.running import Options
 from agentlab.scenarios.suite import Choice, matches, run_suite
 from tests.scenarios.conftest import Project
+
+
+def as_text(results: list[ScenarioResult]) -> str:
+    return " ".join(" ".join(scenario_text(result) for result in results).split())
+
 
 Made = Callable[..., dict[str, ScenarioResult]]
 HEAD = """agentlab: 1
@@ -67,6 +72,36 @@ def test_new_records_from_the_first_divergence(made: Made, project: Project) -> 
     result = made(changed, "new")["chat"]
     assert (result.status, result.replayed_calls, result.live_calls) == ("recorded", 1, 1)
     assert made(changed)["chat"].status == "passed"
+
+
+def test_a_run_that_drifts_may_go_on(made: Made, project: Project) -> None:
+    """With real calls and without recording them; it stays a drift."""
+    live = CHAT.replace("scenarios:", "on_drift: live\nscenarios:", 1)
+    made(live)
+    before = project.cassette("chat").read_bytes()
+    changed = live.replace("What is my name?", "Tell my name?")
+    result = made(changed, "once")["chat"]
+    assert (result.status, result.live_calls) == ("drift", 0)
+    assert result.now == GoneOn("Your name is Ada.", [], live_calls=1)
+    assert "its expectations are met (1 call made): Your name is Ada." in as_text([result])
+    missed = made(changed.replace("contains: Ada", "contains: Bob"), "once")["chat"].now
+    assert missed is not None
+    assert [failure.path for failure in missed.failures] == ["turns[1].expect.contains"]
+    assert made(changed, "none")["chat"].now is None
+    assert made(CHAT.replace("What is my name?", "Tell my name?"), "once")["chat"].now is None
+    assert project.cassette("chat").read_bytes() == before
+
+
+def test_a_run_that_goes_on_has_no_effects(made: Made, project: Project) -> None:
+    live = PAID.replace("scenarios:", "on_drift: live\nscenarios:", 1)
+    made(live)
+    project.edit("shop.py", "need manager approval", "need supervisor approval")
+    now = made(live, "once")["a"].now
+    assert now is not None
+    assert "has side effects and would run again" in now.error
+    assert "goes on: the tool 'refund' has side effects" in as_text(
+        list(made(live, "once").values())
+    )
 
 
 def test_all_records_again_and_verify_compares(made: Made, project: Project) -> None:

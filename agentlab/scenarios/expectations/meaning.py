@@ -127,44 +127,14 @@ def question(ask: str, run: Run) -> list[Any]:
 def probability_of_yes(model: Any, messages: list[Any]) -> float:
     """The model's probability of yes, of yes and no together.
 
-    A local model can say nothing but yes or no, and its probability is read from the first token.
-    Of others the verdict comes as structured output and is 1 or 0.
+    See :func:`agentlab.evaluation.verdicts.decide`.
 
     Raises:
-        ScenarioError: a hosted model gave neither.
+        InvalidOutput: a hosted model gave neither.
     """
-    if getattr(model, "_llm_type", "") == "gguf":
-        bound = model.bind(
-            choices=["yes", "no"], logprobs=True, top_logprobs=100, temperature=0, max_tokens=8
-        )
-        message = bound.invoke(messages)
-        first = message.response_metadata["logprobs"]["content"][0]
-        return _share_of_yes([first, *first["top_logprobs"]], message.text)
-    schema = {
-        "title": "Verdict",
-        "description": "Whether the statement or question about the answer is met.",
-        "type": "object",
-        "properties": {"verdict": {"type": "string", "enum": ["yes", "no"]}},
-        "required": ["verdict"],
-        "additionalProperties": False,
-    }
-    found = model.with_structured_output(schema).invoke(messages)
-    verdict = found.get("verdict") if isinstance(found, Mapping) else None
-    if verdict not in ("yes", "no"):
-        raise ScenarioError(f"the judge gave no verdict but {shown(found)}: expected yes or no")
-    return 1.0 if verdict == "yes" else 0.0
+    from agentlab.evaluation.verdicts import decide  # a package that few scenarios need
 
-
-def _share_of_yes(entries: list[Mapping[str, Any]], text: str) -> float:
-    """Of the probability of tokens that begin yes or no, in any case, the share of yes."""
-    weight = {"yes": 0.0, "no": 0.0}
-    for entry in {tuple(e["bytes"]): e for e in entries}.values():
-        token = str(entry["token"]).strip().casefold()
-        for word in weight:
-            if token and word.startswith(token):
-                weight[word] += math.exp(entry["logprob"])
-    total = weight["yes"] + weight["no"]
-    return weight["yes"] / total if total else float(text == "yes")
+    return decide(model, messages, ["yes", "no"]).share("yes")
 
 
 @dataclass(frozen=True)

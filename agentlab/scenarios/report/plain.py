@@ -94,6 +94,7 @@ def _drift(result: ScenarioResult) -> dict[str, Any] | None:
         **result.drift.as_dict(),
         "turn": wording.turn_of(result),
         "place": wording.where_drifted(result),
+        "goes_on": wording.going_on(result),
         "next": steps,
     }
 

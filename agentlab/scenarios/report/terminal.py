@@ -171,6 +171,8 @@ def _drift(result: ScenarioResult, drift: Drift, style: _Style, width: int) -> I
     likely = wording.likelihood(drift)
     if likely:
         yield from _folded(likely, "  likelihood now: ", width)
+    if result.now is not None:
+        yield from _folded(wording.going_on(result), "  goes on: ", width)
     steps = wording.next_steps(result)
     size = max(len(what) for what, _ in steps)
     for what, command in steps:

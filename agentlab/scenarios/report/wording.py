@@ -100,7 +100,21 @@ def likelihood(drift: Drift) -> str:
     found = drift.likelihood
     if found is None:
         return ""
-    return f"agree {found.agree:.2f}, mean log-probability {found.mean:.2f}: {found.verdict}"
+    figures = found.figures.replace("mean", "mean log-probability")
+    return f"{figures}: {found.verdict}"
+
+
+def going_on(result: ScenarioResult) -> str:
+    """How the run goes on after a drift, where models were asked; empty where they were not."""
+    now = result.now
+    if now is None:
+        return ""
+    asked = count(now.live_calls, "call")
+    if now.error:
+        return f"{now.error} ({asked} made)"
+    met = "its expectations are met" if not now.failures else ""
+    missed = "; ".join(f"{f.path}: expected {f.expected}, got {f.got}" for f in now.failures)
+    return f"{met or missed} ({asked} made): {now.text}"
 
 
 def next_steps(result: ScenarioResult) -> list[tuple[str, str]]:
