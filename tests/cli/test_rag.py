@@ -57,3 +57,31 @@ def test_mistakes(agentlab: Command, index: Path, arguments: tuple[str, ...], sa
     done = agentlab("rag", *arguments)
     assert (done.returncode, done.stdout) == (2, "")
     assert said in done.stderr
+
+
+def test_modes(agentlab: Command, index: Path, project: Path) -> None:
+    hop = json.dumps({"fact": "There are thirty days.", "queries": []})
+    script = project / "script.yaml"
+    script.write_text(f"replies:\n- say: '{hop}'\n{script.read_text().removeprefix('replies:')}")
+    arguments = ("How long is leave?", "-m", "scripted:script.yaml", "--mode", "multi-hop")
+    done = agentlab("rag", "index", *arguments)
+    assert done.stdout.startswith("Employees have thirty days of leave a year [1].")
+    assert "hop: hop 1 -> There are thirty days. | enough is known" in done.stderr
+    assert "2 calls, " in done.stderr
+    wrong = agentlab("rag", "index", "x", "--mode", "multi-hip")
+    assert (wrong.returncode, "there is no mode 'multi-hip'" in wrong.stderr) == (2, True)
+    routed = agentlab("rag", "index", *arguments[:3], "--mode", "route")
+    assert (routed.returncode, "several sources" in routed.stderr) == (2, True)
+
+
+def test_a_file_of_sources(agentlab: Command, index: Path, project: Path) -> None:
+    (project / "rag.yaml").write_text(
+        "agentlab_rag: 1\nmodel: scripted:script.yaml\nsources:\n"
+        "  leave: {index: index, examples: [How long is leave?]}\n"
+        "  songs: {refuse: true, examples: [Sing a song]}\ntechniques: [route]\n"
+    )
+    done = agentlab("rag", "rag.yaml", "How long is leave?")
+    assert done.stdout.startswith("Employees have thirty days of leave a year [1]."), done.stderr
+    assert "route: How long is leave? -> leave (similarity" in done.stderr
+    refused = agentlab("rag", "rag.yaml", "Sing a song!", "--mode", "route")
+    assert refused.stdout == "The documents do not say.\n"

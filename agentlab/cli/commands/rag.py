@@ -17,7 +17,10 @@ app = new_app()
 
 @app.command()
 def rag(
-    folder: Annotated[str, typer.Argument(metavar="DIR", help="The folder of the index.")],
+    folder: Annotated[
+        str,
+        typer.Argument(metavar="DIR", help="The folder of the index, or a YAML file of sources."),
+    ],
     question: Annotated[
         str, typer.Argument(metavar="QUESTION", help="The question; - reads stdin.")
     ],
@@ -31,7 +34,11 @@ def rag(
     ] = None,
     mode: Annotated[
         str | None,
-        typer.Option(help="dense (by meaning), keyword (BM25) or hybrid (both), the default."),
+        typer.Option(
+            help="How it is searched: dense (by meaning), keyword (BM25) or hybrid (both), the "
+            "default; or simple, rewrite, multi-query, multi-hop, route, corrective, agentic, "
+            "auto, also several: rewrite,multi-hop."
+        ),
     ] = None,
     k: Annotated[int, typer.Option("--k", "-k", help="How many chunks to answer from.")] = 4,
     rerank: Annotated[
@@ -72,9 +79,17 @@ def rag(
 
     console = Console()
     text = _question(question)
-    retriever = retriever_of(Index.open(folder), k=k, mode=mode, rerank=rerank, threshold=threshold)
-    loaded = load_model(model, **read_params(params or []))
-    runnable = create_rag(loaded, retriever, prompt, quote=quote)  # type: ignore[arg-type]  # it is checked there
+    mode, techniques = _ways(mode)
+    settings = read_params(params or [])
+    if folder.endswith((".yaml", ".yml")):
+        from agentlab.rag.techniques import load_rag
+
+        runnable = load_rag(folder, load_model(model, **settings) if model else None, techniques)
+    else:
+        index = Index.open(folder)
+        retriever = retriever_of(index, k=k, mode=mode, rerank=rerank, threshold=threshold)
+        loaded = load_model(model, **settings)
+        runnable = create_rag(loaded, retriever, prompt, quote=quote, techniques=techniques or ())  # type: ignore[arg-type]  # it is checked there
     with interruptible():
         try:
             for event in runnable.stream(text):
@@ -84,6 +99,22 @@ def rag(
                     _show(console, event)
         finally:
             console.end_line()
+
+
+def _ways(mode: str | None) -> tuple[str | None, list[str] | None]:
+    """The mode of the search, and the techniques, that ``--mode`` names."""
+    if mode is None or mode in ("dense", "keyword", "hybrid"):
+        return mode, None
+    names = [name.strip() for name in mode.split(",")]
+    from agentlab.errors import ConfigError
+    from agentlab.rag.techniques import NAMES
+
+    unknown = next((name for name in names if name not in NAMES), None)
+    if unknown is not None:
+        raise ConfigError(
+            f"there is no mode {unknown!r}", hint=f"use dense, keyword, hybrid, {', '.join(NAMES)}"
+        )
+    return None, names
 
 
 def _question(given: str) -> str:
@@ -99,9 +130,12 @@ def _question(given: str) -> str:
 
 def _show(console: Console, event: Event) -> None:
     from agentlab.cli.citing import cite
-    from agentlab.events import Answer, Token, Warned
+    from agentlab.events import Answer, Planned, Token, Usage, Warned
 
     match event:
+        case Planned(kind, text, note, found):
+            told = note or f"{len(found)} documents"
+            console.note(f"{kind}: {' '.join(text.split())} -> {told}")
         case Token(text):
             console.answer(text)
         case Warned(message):
@@ -110,3 +144,7 @@ def _show(console: Console, event: Event) -> None:
         case Answer(value):
             console.end_line()
             cite(console, value["citations"])
+        case Usage() if event.model_calls > 1:
+            tokens = event.input_tokens + event.output_tokens
+            console.end_line()
+            console.note(f"{event.model_calls} calls, {tokens:,} tokens, {event.seconds:.1f} s")
