@@ -22,7 +22,8 @@ def run(
         str,
         typer.Argument(
             metavar="CHAIN",
-            help="story, business, product, question, card, or module:attribute of your own.",
+            help="story, business, product, question, card, a prompt's name, or "
+            "module:attribute of your own.",
         ),
     ],
     text: Annotated[
@@ -51,6 +52,22 @@ def run(
     until: Annotated[
         str | None, typer.Option(metavar="STEP", help="Run no further than this step.")
     ] = None,
+    preset: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Sampling for brainstorming, email, creative_writing or translation.",
+        ),
+    ] = None,
+    cot: Annotated[
+        bool, typer.Option("--cot", help="Think step by step first; for a prompt.")
+    ] = False,
+    votes: Annotated[
+        int | None,
+        typer.Option(
+            "--self-consistency", metavar="N", help="The answer that most of N answers agree on."
+        ),
+    ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Write every event as a line of JSON.")
     ] = False,
@@ -61,6 +78,8 @@ def run(
     """Run CHAIN and write its answers to stdout.
 
     agentlab run story --set summary="a girl that lost her mother"
+
+    agentlab run reason/question --cot --self-consistency 5 "What is 17 * 3?"
     """
     from agentlab.cli.console import Console
     from agentlab.cli.values import read_input, read_params, read_values
@@ -69,7 +88,15 @@ def run(
     parameters = read_params(params or [])
     if seed is not None:
         parameters["seed"] = seed
-    runnable = _loaded(chain, model, parameters, until)
+    if preset is not None:
+        from agentlab.reasoning.presets import preset as settings_of
+
+        parameters = {**settings_of(preset), **parameters}
+    runnable = _loaded(chain, model, parameters, until, cot)
+    if votes is not None:
+        from agentlab.reasoning import self_consistency
+
+        runnable = self_consistency(runnable, n=votes)
 
     from agentlab.chains.steps import needs
 
@@ -99,7 +126,7 @@ def show(
 
 
 def _loaded(
-    name: str, model: str | None, parameters: dict[str, Any], until: str | None
+    name: str, model: str | None, parameters: dict[str, Any], until: str | None, cot: bool
 ) -> Runnable[Any, Any]:
     import sys
     from pathlib import Path
@@ -111,9 +138,44 @@ def _loaded(
     here = str(Path.cwd())
     if here not in sys.path:
         sys.path.insert(0, here)
-    runnable = load_chain(name, model, **parameters)
+    runnable = _of_prompt(name, model, parameters, cot) or load_chain(name, model, **parameters)
     if until is None:
         return runnable
     if not isinstance(runnable, Chain):
         raise ChainError(f"{name} has no steps, so it can't be run until {until!r}")
     return runnable.until(until)
+
+
+def _of_prompt(
+    name: str, model: str | None, parameters: dict[str, Any], cot: bool
+) -> Runnable[Any, Any] | None:
+    """The prompt ``name`` and a model; None where it is a chain's name, or none at all.
+
+    Raises:
+        ConfigError: there is no such prompt, and a chain of thought needs one.
+    """
+    from agentlab.chains.library import CHAINS
+    from agentlab.errors import ChainError, PromptError
+    from agentlab.models import load_model
+    from agentlab.prompts import load_prompt
+
+    if name in CHAINS or ":" in name:
+        if cot:
+            raise ChainError(
+                f"{name} is a chain, and --cot is for a prompt",
+                hint='agentlab run reason/question --cot "…", or any that `agentlab prompts` lists',
+            )
+        return None
+    try:
+        prompt = load_prompt(name)
+    except PromptError:
+        if cot or name.endswith(".md") or "/" in name:
+            raise
+        return None  # what is told of an unknown name is the chains' part
+    loaded = load_model(model, **parameters)
+    if cot:
+        from agentlab.reasoning import chain_of_thought
+
+        return chain_of_thought(loaded, prompt)
+    runnable: Runnable[Any, Any] = prompt | loaded
+    return runnable
