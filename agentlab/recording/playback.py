@@ -11,12 +11,17 @@ from agentlab.recording.compare import changes, describe, outcome
 from agentlab.recording.drift import Change, Drift
 from agentlab.recording.steps import Recording, Request, Step, same_identity
 
+_MOST = 4_000  # characters of a step that was not made
+
 Status = Literal["passed", "recorded", "diverged", "stale", "not made"]
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one step. ``seconds`` and ``usage`` are recorded ones."""
+    """What became of one step. ``seconds`` and ``usage`` are recorded ones.
+
+    ``recorded`` is what came of a step that this run did not make, as text.
+    """
 
     step: int
     kind: str
@@ -24,11 +29,14 @@ class Outcome:
     status: Status
     seconds: float
     usage: dict[str, Any] | None = None
+    recorded: str = ""
 
     @classmethod
     def of(cls, number: int, step: Step, status: Status) -> Outcome:
         """The outcome of ``step``."""
-        return cls(number, step.kind, step.target, status, step.latency, step.usage)
+        made = status in ("passed", "recorded")
+        recorded = "" if made else _cut(outcome(step), _MOST)
+        return cls(number, step.kind, step.target, status, step.latency, step.usage, recorded)
 
 
 class Playback:
@@ -136,5 +144,8 @@ def _last_text(request: Request) -> str:
 
 
 def _line(step: Step, most: int = 160) -> str:
-    text = " ".join(outcome(step).split())
+    return _cut(" ".join(outcome(step).split()), most)
+
+
+def _cut(text: str, most: int) -> str:
     return text if len(text) <= most else text[: most - 1] + "…"

@@ -110,5 +110,5 @@ def _refuse(case: Case, drift: Drift, step: int, call: Call | None) -> None:
         raise ScenarioError(
             f"{case.name} cannot be accepted, step {drift.step} of {drift.of} "
             f"({drift.kind} {drift.target}) needs a new call: {why}",
-            hint=f"record from there: agentlab test -k {case.id} --record new",
+            hint=f"record from there: agentlab test {case.file.name}::{case.id} --record new",
         )

@@ -88,7 +88,7 @@ class ScenarioResult:
     ``outcomes`` tells of every recorded step whether it was replayed, divergent or stale.
     ``warnings`` are failures of scenarios whose level is ``warn``. ``drift`` is set where the run
     left its recording, ``now`` where it was let go on. ``error`` is one sentence, ``hint`` says
-    what to do.
+    what to do. ``redact`` are the file's patterns of secrets, for reports.
     """
 
     id: str
@@ -110,6 +110,7 @@ class ScenarioResult:
     replayed_calls: int = 0
     live_calls: int = 0
     mutation: Mapping[str, Any] | None = None
+    redact: Sequence[str] = ()
 
     @property
     def ok(self) -> bool:

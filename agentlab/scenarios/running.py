@@ -65,8 +65,9 @@ def run_case(case: Case, options: Options | None = None) -> ScenarioResult:
     """Run ``case`` and say what came of it. What is wrong with it is told in the result."""
     options = options or Options()
     base = ScenarioResult(
-        case.id, case.file.name, case.line, "skipped", params=case.params, tags=case.tags
-    )
+        case.id, case.file.name, case.line, "skipped", params=case.params, tags=case.tags,
+        redact=case.file.entry.redact,
+    )  # fmt: skip
     if case.skip:
         return replace(base, hint="" if case.skip == "skipped" else case.skip)
     if options.model is not None:

@@ -7,8 +7,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from agentlab._yaml import nearest
+from agentlab.errors import ScenarioError
 from agentlab.scenarios.cases import Case, cases_of
-from agentlab.scenarios.reading import find_files, read_file
+from agentlab.scenarios.reading import find_files, read_file, shown
 from agentlab.scenarios.results import ScenarioResult, SuiteResult
 from agentlab.scenarios.running import Options, run_case
 
@@ -48,16 +50,39 @@ def matches(words: str, text: str) -> bool:
 def find_groups(paths: Iterable[str | Path], choice: Choice | None = None) -> list[Group]:
     """The cases in ``paths``, the repetitions of one together, in the order of the files.
 
+    ``FILE::NAME`` stands for the scenario of that name or id in a file, as for pytest.
+
     Raises:
-        ScenarioError: a file is wrong.
+        ScenarioError: a file is wrong, or has no such scenario.
     """
-    choice = choice or Choice()
+    choice, paths = choice or Choice(), list(paths)
+    names: dict[Path, set[str] | None] = {}
+    for given in paths:
+        place, _, name = str(given).partition("::")
+        for path in find_files([place]):
+            known = names.setdefault(path.resolve(), set() if name else None)
+            if name and known is not None:
+                known.add(name)
+            elif not name:
+                names[path.resolve()] = None
+    places = [str(given).partition("::")[0] for given in paths]
     return [
         group
-        for path in find_files(paths)
-        for group in groups_of(cases_of(read_file(path)))
+        for path in find_files(places)
+        for group in _named(path, groups_of(cases_of(read_file(path))), names[path.resolve()])
         if choice.takes(group[0])
     ]
+
+
+def _named(path: Path, groups: list[Group], names: set[str] | None) -> list[Group]:
+    """Those of ``groups`` that have one of ``names``; all where there are none."""
+    if names is None:
+        return groups
+    called = [{name for case in group for name in (case.id, case.name)} for group in groups]
+    known = set().union(*called)
+    for name in sorted(names - known):
+        raise ScenarioError(f"{shown(path)} has no scenario {name!r}{nearest(name, known)}")
+    return [group for group, own in zip(groups, called, strict=True) if names & own]
 
 
 def groups_of(cases: Sequence[Case]) -> list[Group]:

@@ -16,8 +16,8 @@ import pytest
 from agentlab.errors import ScenarioError
 from agentlab.recording import load
 from agentlab.scenarios.accept import accept
-from agentlab.scenarios.report import as_json, scenario_text
-from agentlab.scenarios.results import GoneOn, ScenarioResult
+from agentlab.scenarios.report import as_json, html, junit, markdown, scenario_text
+from agentlab.scenarios.results import GoneOn, ScenarioResult, SuiteResult
 from agentlab.scenarios.running import Options
 from agentlab.scenarios.suite import Choice, matches, run_suite
 from tests.scenarios.conftest import Project
@@ -340,6 +340,56 @@ MANY = HEAD + "".join(
 def digest(project: Project, processes: int) -> str:
     suite = run_suite([project.folder / "scenarios"], Options(record="none"), processes=processes)
     return hashlib.sha256(json.dumps(as_json(suite), sort_keys=False).encode()).hexdigest()
+
+
+def test_a_name_after_two_colons_is_exact(made: Made, project: Project) -> None:
+    more = "- {id: a-b, agent: 'shop:support', model: worker, input: Refund order 7}\n"
+    more += "- {id: c, chat: chat, model: talk, input: Hi, repeat: {n: 2}}\n"
+    made(AGENT + more)
+    place = f"{project.folder}/scenarios/shop.yaml"
+
+    def names(*paths: str, **options: object) -> list[str]:
+        return [r.name for r in run_suite(paths, Options(), **options).results]  # type: ignore[arg-type]
+
+    assert names(f"{place}::a") == ["a"]
+    assert names(f"{place}::a", f"{place}::c", processes=2) == ["a", "c[repeat=1]", "c[repeat=2]"]
+    assert names(f"{place}::c[repeat=2]") == ["c[repeat=1]", "c[repeat=2]"]
+    assert names(f"{place}::a", place)[:2] == ["a", "a-b"]
+    with pytest.raises(ScenarioError, match="shop.yaml has no scenario 'a-c', did you mean"):
+        names(f"{place}::a-c")
+    with pytest.raises(ScenarioError, match=r"agentlab test scenarios/shop.yaml::a --record new"):
+        project.edit("shop.py", 'TOOLS[call["name"]].invoke(call)', "'x'")
+        try:
+            accept("a", [place])
+        except ScenarioError as error:
+            raise ScenarioError(error.hint) from error
+
+
+def test_stale_steps_show_what_was_recorded(made: Made, project: Project) -> None:
+    made(AGENT)
+    project.edit("shop.py", "need manager approval", "need supervisor approval")
+    result = made(AGENT)["a"]
+    steps = as_json(SuiteResult([result]))["scenarios"][0]["steps"]
+    assert [step["status"] for step in steps] == ["diverged", "stale", "stale"]
+    assert steps[2]["recorded"] == "That needs a manager's approval."
+    assert "That needs a manager&#39;s approval." in html(SuiteResult([result]))
+
+
+def test_no_report_of_a_recording_run_has_what_is_redacted(made: Made, project: Project) -> None:
+    """The run itself sees it: a target returns it, an expectation fails with it."""
+    text = CHAT.replace("scenarios:", "redact: ['nice to \\w+', 'ACME-\\d+']\nscenarios:", 1)
+    text = text.replace(
+        "- user: I am Ada.", "- {user: I am Ada of ACME-12345, expect: {equals: x}}"
+    )
+    result = made(text)["chat"]
+    assert result.status == "failed"
+    assert result.live_calls == 2
+    suite = SuiteResult([result])
+    written = [json.dumps(as_json(suite)), html(suite), junit(suite), scenario_text(result)]
+    for report in (*written, markdown(suite)):
+        assert "12345" not in report
+        assert "nice to meet" not in report
+        assert "Hello Ada" in report
 
 
 def test_processes_give_the_same_report(made: Made, project: Project) -> None:

@@ -11,18 +11,17 @@ from dataclasses import replace
 
 from agentlab.recording import Drift, Scrubber
 from agentlab.recording.words import word_diff
-from agentlab.scenarios.results import Failure, ScenarioResult, SuiteResult
+from agentlab.scenarios.results import Failure, GoneOn, ScenarioResult, SuiteResult
 
 
 def cleaned_suite(suite: SuiteResult) -> SuiteResult:
     """``suite`` with placeholders for secrets in all that the textual reports show."""
-    scrubber = Scrubber()
-    return replace(suite, results=[_result(result, scrubber) for result in suite.results])
+    return replace(suite, results=[cleaned(result) for result in suite.results])
 
 
 def cleaned(result: ScenarioResult) -> ScenarioResult:
     """One result, likewise."""
-    return _result(result, Scrubber())
+    return _result(result, Scrubber(result.redact))
 
 
 def _result(result: ScenarioResult, scrubber: Scrubber) -> ScenarioResult:
@@ -31,10 +30,17 @@ def _result(result: ScenarioResult, scrubber: Scrubber) -> ScenarioResult:
         failures=_failures(result.failures, scrubber),
         warnings=_failures(result.warnings, scrubber),
         drift=_drift(result.drift, scrubber) if result.drift else None,
+        now=_gone_on(result.now, scrubber) if result.now else None,
         error=scrubber.text(result.error),
         hint=scrubber.text(result.hint),
         mutation=scrubber.value(dict(result.mutation)) if result.mutation else None,
     )
+
+
+def _gone_on(now: GoneOn, scrubber: Scrubber) -> GoneOn:
+    failures = _failures(now.failures, scrubber)
+    text, error = scrubber.text(now.text), scrubber.text(now.error)
+    return replace(now, text=text, failures=failures, error=error)
 
 
 def _failures(failures: Sequence[Failure], scrubber: Scrubber) -> list[Failure]:

@@ -34,7 +34,7 @@ def as_json(suite: SuiteResult) -> dict[str, Any]:
         "counts": suite.counts(),
         "figures": _figures(total(suite.results)),
         "note": wording.PLUMBING,
-        "scenarios": [_scenario(result) for result in suite.results],
+        "scenarios": [Scrubber(result.redact).value(_scenario(result)) for result in suite.results],
     }
     cleaned: dict[str, Any] = Scrubber().value(report)
     return cleaned
@@ -155,6 +155,7 @@ def _step(number: int, row: Row, messages: dict[str, Any]) -> dict[str, Any]:
         "recorded_seconds": round(row.seconds, 6),
         "usage": plain(row.usage),
         "made": step is not None,
+        "recorded": row.recorded,
     }
     if step is None:
         return shown

@@ -15,7 +15,8 @@ class Row:
     """One step. ``step`` is None where this run did not make it.
 
     ``status`` is that of the outcome; ``injected`` for a call that a fault answered, which no
-    recording has. ``seconds`` are recorded ones, 0 for an injected call.
+    recording has. ``seconds`` are recorded ones, 0 for an injected call. ``recorded`` is the
+    recorded answer of a step that was not made.
     """
 
     kind: str
@@ -25,6 +26,7 @@ class Row:
     usage: Mapping[str, Any] | None
     step: Step | None = None
     turn: int | None = None
+    recorded: str = ""
 
 
 def trajectory(result: ScenarioResult) -> list[Row]:
@@ -66,9 +68,9 @@ def _is_of(step: Step, outcome: Outcome) -> bool:
 
 
 def _row(outcome: Outcome, step: Step | None = None, turn: int | None = None) -> Row:
-    return Row(
-        outcome.kind, outcome.target, outcome.status, outcome.seconds, outcome.usage, step, turn
-    )
+    recorded = outcome.recorded if step is None else ""
+    what = (outcome.kind, outcome.target, outcome.status, outcome.seconds, outcome.usage)
+    return Row(*what, step, turn, recorded)
 
 
 def _own(result: ScenarioResult, steps: list[Step], place: int) -> Row:

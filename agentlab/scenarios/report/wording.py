@@ -122,14 +122,15 @@ def next_steps(result: ScenarioResult) -> list[tuple[str, str]]:
     drift = result.drift
     assert drift is not None
     name = shlex.quote(result.name)
-    found = result.file.startswith("scenarios/")  # where the commands look by themselves
+    found = result.file.startswith("scenarios/")  # where the command looks by itself
     where = "" if found else f" {shlex.quote(result.file)}"
+    test = f"agentlab test {shlex.quote(f'{result.file}::{result.name}')}"
     if result.mode == "verify" and drift.changes[0].where == f"{drift.kind} {drift.target}":
         # The same call, with another answer.
-        return [("take the new answers", f"agentlab test{where} -k {name} --record all")]
+        return [("take the new answers", f"{test} --record all")]
     left = drift.of - drift.step + 1
     again = f"ask again from there ({count(left, 'call')})" if left > 0 else "record the new call"
-    steps = [(again, f"agentlab test{where} -k {name} --record new")]
+    steps = [(again, f"{test} --record new")]
     if drift.kind == "model" and not _NEED_AN_ANSWER & {change.what for change in drift.changes}:
         accept = ("keep the recorded answers", f"agentlab accept {name}{where}")
         unlikely = drift.likelihood is not None and drift.likelihood.agree < 1

@@ -125,7 +125,9 @@ def test_json_of_a_drift(suite: SuiteResult) -> None:
     assert ["removed", "manager"] in drift["changes"][0]["diff"]
     assert [step["status"] for step in drifted["steps"]] == ["passed", "diverged"] + ["stale"] * 4
     assert [step["made"] for step in drifted["steps"]] == [True] + [False] * 5
-    assert drift["next"][0]["command"] == "agentlab test -k 'big-refund[model=local]' --record new"
+    assert drift["next"][0]["command"] == (
+        "agentlab test 'scenarios/support.yaml::big-refund[model=local]' --record new"
+    )
 
 
 def test_a_message_is_given_once(suite: SuiteResult) -> None:

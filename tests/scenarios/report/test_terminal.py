@@ -39,7 +39,7 @@ DRIFT big-refund[model=local]  scenarios/support.yaml:29
     … shop. Refunds over $500 need [-manager-]{+supervisor+} approval. Be brief.
   recorded: look_up(order=TEST-1)
   likelihood now: agree 0.75, mean log-probability -0.42: another answer is expected
-  -> ask again from there (5 calls)  agentlab test -k 'big-refund[model=local]' --record new
+  -> ask again from there (5 calls)  agentlab test 'scenarios/support.yaml::big-refund[model=local]' --record new
   -> keep the recorded answers       agentlab accept 'big-refund[model=local]'
 
 ERROR no-recording  scenarios/new.yaml:3
@@ -51,7 +51,7 @@ ERROR no-recording  scenarios/new.yaml:3
 5 replayed, 0 made; 0.42 s now
 A replay proves the plumbing: prompts, tools, their order and what is made of the answers.
 It says nothing about the quality of what a model would answer today.
-"""
+"""  # noqa: E501
 
 
 def written(suite: SuiteResult, *, color: bool = False, width: int = 92) -> str:
@@ -59,6 +59,9 @@ def written(suite: SuiteResult, *, color: bool = False, width: int = 92) -> str:
     write_terminal(suite, lines.append, color=color, width=width)
     assert all(line.endswith("\n") and line.count("\n") == 1 for line in lines)
     return "".join(lines)
+
+
+TEST = "agentlab test scenarios/a.yaml::one"
 
 
 def one(status: Status = "failed", **fields: object) -> ScenarioResult:
@@ -121,10 +124,10 @@ def test_a_long_answer_is_cut_and_says_so() -> None:
 @pytest.mark.parametrize(
     ("step", "what", "commands"),
     [
-        (3, "prompt edited", ["agentlab accept one", "agentlab test -k one --record new"]),
-        (8, "call not recorded", ["agentlab test -k one --record new"]),
-        (7, "model identity", ["agentlab test -k one --record new"]),
-        (7, "different call", ["agentlab test -k one --record new"]),
+        (3, "prompt edited", ["agentlab accept one", f"{TEST} --record new"]),
+        (8, "call not recorded", [f"{TEST} --record new"]),
+        (7, "model identity", [f"{TEST} --record new"]),
+        (7, "different call", [f"{TEST} --record new"]),
     ],
 )
 def test_only_what_can_help_is_proposed(step: int, what: str, commands: list[str]) -> None:
@@ -138,13 +141,13 @@ def test_a_name_with_shell_signs_is_quoted() -> None:
     drift = Drift(1, 1, "model", "m", (Change("input", "x", "a", "b"),))
     result = ScenarioResult("a b;c", "my tests/a.yaml", 1, "drift", drift=drift)
     assert "agentlab accept 'a b;c' 'my tests/a.yaml'\n" in scenario_text(result)
-    assert "agentlab test 'my tests/a.yaml' -k 'a b;c' --record new" in scenario_text(result)
+    assert "agentlab test 'my tests/a.yaml::a b;c' --record new" in scenario_text(result)
 
 
 def test_a_new_answer_to_the_same_call_is_recorded_again() -> None:
     drift = Drift(1, 2, "model", "m", (Change("answer", "model m", "a", "b"),))
     said = scenario_text(one("drift", drift=drift, mode="verify"))
-    assert re.findall(r"-> .*?  +(agentlab .*)", said) == ["agentlab test -k one --record all"]
+    assert re.findall(r"-> .*?  +(agentlab .*)", said) == [f"{TEST} --record all"]
 
 
 def test_mutations_that_nothing_notices() -> None:
