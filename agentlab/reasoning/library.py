@@ -101,4 +101,4 @@ def summary(model: Any) -> Validated:
         audience="Busy readers who know little of the subject.",
         tone="Clear and neutral.",
     )
-    return validated(prompt | model, rules=[max_words(80)], retries=1)
+    return validated(prompt | model, rules=[max_words(120)], retries=1)
