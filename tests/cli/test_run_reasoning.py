@@ -57,6 +57,9 @@ def test_a_preset_is_put_on_the_model_and_a_parameter_goes_over_it(
     args = ("run", "reason/question", "q", "--model", script, "--preset", "email")
     agentlab(*args, "--param", "top_p=0.4")
     assert given == [{"temperature": 0.2, "top_p": 0.4}]
+    given.clear()
+    agentlab("ask", "q", "--model", script, "--preset", "translation", "--prompt", "none")
+    assert given[0] == {"temperature": 0.2, "top_p": 0.95}
 
 
 def test_what_cannot_be(agentlab: Any, script: str) -> None:

@@ -17,6 +17,13 @@ Params = Annotated[
     list[str] | None,
     typer.Option("--param", metavar="NAME=VALUE", help="A parameter of the model."),
 ]
+Preset = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="Sampling for brainstorming, email, creative_writing or translation.",
+    ),
+]
 Memory = Annotated[
     str | None,
     typer.Option(
@@ -65,6 +72,7 @@ def options_of(
     attach: list[str] | None,
     tools: str | None,
     docs: str | None,
+    preset: str | None,
 ) -> Options:
     """The options as a chat takes them.
 
@@ -78,9 +86,14 @@ def options_of(
     if session is not None and latest:
         raise ConfigError("--session and --continue name two sessions", hint="give one of them")
     text = read_values([f"system={system}"], [])["system"] if system is not None else None
+    parameters = read_params(params or [])
+    if preset is not None:
+        from agentlab.reasoning.presets import preset as settings_of
+
+        parameters = {**settings_of(preset), **parameters}
     return Options(
         model=model,
-        parameters=read_params(params or []),
+        parameters=parameters,
         memory=memory,
         system=text,
         prompt=prompt,

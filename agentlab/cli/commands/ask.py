@@ -14,6 +14,7 @@ from agentlab.cli.commands._talking import (
     Memory,
     Model,
     Params,
+    Preset,
     PromptName,
     SessionName,
     System,
@@ -39,6 +40,7 @@ def ask(
     tools: Tools = None,
     docs: Docs = None,
     params: Params = None,
+    preset: Preset = None,
     attach: Attach = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Write every event as a line of JSON.")
@@ -52,6 +54,6 @@ def ask(
     from agentlab.cli.repl.asking import answer_once
 
     options = options_of(
-        model, params, memory, system, prompt, session, latest, attach, tools, docs
+        model, params, memory, system, prompt, session, latest, attach, tools, docs, preset
     )
     answer_once(Console(), options, " ".join(question or []), as_json=as_json)

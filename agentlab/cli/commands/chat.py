@@ -12,6 +12,7 @@ from agentlab.cli.commands._talking import (
     Memory,
     Model,
     Params,
+    Preset,
     PromptName,
     SessionName,
     System,
@@ -34,6 +35,7 @@ def chat(
     tools: Tools = None,
     docs: Docs = None,
     params: Params = None,
+    preset: Preset = None,
     attach: Attach = None,
 ) -> None:
     """Talk to a model. /help lists the commands, Ctrl-D leaves; every message is kept.
@@ -44,7 +46,7 @@ def chat(
     from agentlab.cli.repl.loop import chat as talk
 
     options = options_of(
-        model, params, memory, system, prompt, session, latest, attach, tools, docs
+        model, params, memory, system, prompt, session, latest, attach, tools, docs, preset
     )
     code = talk(Console(), options, debug=bool((context.obj or {}).get("debug")))
     if code:

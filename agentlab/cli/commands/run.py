@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from agentlab.cli.app import new_app
+from agentlab.cli.commands._talking import Preset
 
 if TYPE_CHECKING:
     from langchain_core.runnables import Runnable
@@ -52,13 +53,7 @@ def run(
     until: Annotated[
         str | None, typer.Option(metavar="STEP", help="Run no further than this step.")
     ] = None,
-    preset: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME",
-            help="Sampling for brainstorming, email, creative_writing or translation.",
-        ),
-    ] = None,
+    preset: Preset = None,
     cot: Annotated[
         bool, typer.Option("--cot", help="Think step by step first; for a prompt.")
     ] = False,
