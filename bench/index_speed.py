@@ -37,12 +37,13 @@ def main() -> None:
     parser.add_argument("--sizes", type=int, nargs="*", default=[1_000, 100_000, 1_000_000])
     parser.add_argument("--dimensions", type=int, default=384)
     parser.add_argument("--texts", type=int, default=40, help="0: embed nothing")
+    parser.add_argument("--kind", default="auto", help="flat, hnsw, ivf, or auto by the size")
     options = parser.parse_args()
     print(f"{machine()}\n")
     if options.texts:
         embedding(options.texts)
     for size in options.sizes:
-        searching(size, options.dimensions)
+        searching(size, options.dimensions, options.kind)
 
 
 def embedding(count: int) -> None:
@@ -113,7 +114,7 @@ class _Random(Embeddings):
         return random.standard_normal(self._dimensions).tolist()  # type: ignore[no-any-return]
 
 
-def searching(size: int, dimensions: int) -> None:
+def searching(size: int, dimensions: int, asked: str) -> None:
     """All of one size: build, open, search, add."""
     import faiss
 
@@ -121,7 +122,7 @@ def searching(size: int, dimensions: int) -> None:
     model = _Random(dimensions)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "index"
-        built, disk = _built(size, model, path)
+        built, disk = _built(size, model, path, asked)
         gc.collect()
         before = _memory()
         index, opened = _timed(lambda: Index.open(path, model))
@@ -141,10 +142,10 @@ def searching(size: int, dimensions: int) -> None:
         print(f"| add {more:,} (1%) | {added:,.2f} s: {share} |\n", flush=True)
 
 
-def _built(size: int, model: Embeddings, path: Path) -> tuple[float, float]:
+def _built(size: int, model: Embeddings, path: Path, kind: str) -> tuple[float, float]:
     """CPU seconds, and MB on disk; the documents go with this function."""
     documents = list(_documents(0, size))
-    index, built = _timed(lambda: Index.from_documents(documents, model, path=path))
+    index, built = _timed(lambda: Index.from_documents(documents, model, path=path, kind=kind))
     return built, index.info["bytes"] / 1e6
 
 

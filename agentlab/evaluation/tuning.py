@@ -1,10 +1,10 @@
 """Which stages of a search pay on your own questions.
 
-A stage (keyword search, reranking, …) has several variants. It is turned on where it gains
-for certain: the variant is chosen by cross-validation (Stone 1974), so that each question is
-measured with the variant that was best on the others, and what is gained that way is tested as
-:func:`agentlab.evaluation.compare` does, at a level divided by the number of stages (Bonferroni,
-in Dunn 1961). So neither the number of variants nor that of stages makes chance look like a gain.
+A stage (keyword search, reranking, …) has several variants. One is turned on where it gains for
+certain: its p, which :func:`agentlab.evaluation.intervals.gains_of` corrects for the number of
+variants, is below 5% divided by the number of stages (Bonferroni, in Dunn 1961), and the gain holds
+in cross-validation (Stone 1974), where each question is measured with the variant that was best on
+the others. So neither the number of variants nor that of stages makes chance look like a gain.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from agentlab.errors import EvaluationError
-from agentlab.evaluation.intervals import Comparison, compare
+from agentlab.evaluation.intervals import gains_of
 from agentlab.evaluation.measures import parse_measure
 from agentlab.evaluation.retrieval import collect, evaluate_run
 
@@ -70,22 +70,25 @@ class Trial:
 
 @dataclass(frozen=True)
 class Decision:
-    """Whether a stage is on. ``best`` is the variant that is best on all questions.
+    """Whether a stage is on.
 
-    ``held_out`` compares, question by question, the variant that was best on other questions with
-    what was in force before the stage.
+    ``best`` is the variant with the best mean of those that gain, or of all. ``p`` is the
+    probability that chance lets any of the variants look so good. ``held_out`` is the mean gain
+    over what was in force before, with the variant that was best on other questions.
     """
 
     stage: Stage
     trials: tuple[Trial, ...]
     before: Trial
     best: Trial
-    held_out: Comparison
+    p: float
+    level: float
+    held_out: float
 
     @property
     def gains(self) -> bool:
         """Whether it gains for certain."""
-        return self.held_out.significant and self.held_out.difference > 0
+        return self.p < 1 - self.level and self.held_out > 0
 
     @property
     def on(self) -> bool:
@@ -207,14 +210,17 @@ def tune(
 
 def decide_stage(stage: Stage, before: Trial, tried: Sequence[Trial], level: float) -> Decision:
     """Whether the variants ``tried`` of ``stage`` gain over ``before``; see the module."""
-    held_out: dict[str, float] = {}
+    chances = gains_of(before.values, [trial.values for trial in tried])
+    certain = [t for t, p in zip(tried, chances, strict=True) if p < 1 - level]
+    best = _best(certain or tried, before.values)
+    gains = []
     for fold in _folds(before.values):
         others = [q for q in before.values if q not in fold]
         # What is in force may be best there: then there is nothing to gain.
-        best = _best([before, *tried], others)
-        held_out |= {q: best.values[q] for q in fold}
-    compared = compare(before.values, held_out, level=level)
-    return Decision(stage, tuple(tried), before, _best(tried, before.values), compared)
+        chosen = _best([before, *tried], others)
+        gains += [chosen.values[q] - before.values[q] for q in fold]
+    p = dict(zip(map(id, tried), chances, strict=True))[id(best)]
+    return Decision(stage, tuple(tried), before, best, p, level, statistics.fmean(gains))
 
 
 def _best(trials: Sequence[Trial], questions: Iterable[str]) -> Trial:

@@ -8,6 +8,7 @@ import pytest
 
 from agentlab.errors import EvaluationError
 from agentlab.evaluation import Report, compare, mean_interval
+from agentlab.evaluation.intervals import gains_of
 
 
 def named(values: list[float]) -> dict[str, float]:
@@ -95,3 +96,28 @@ def test_a_report() -> None:
     with pytest.raises(EvaluationError, match="no measure 'mpa'") as error:
         report.mean("mpa")
     assert error.value.hint == "did you mean 'map'?"
+
+
+def test_the_best_of_many_is_corrected_for_their_number() -> None:
+    """Where nothing gains, some of 8 ways look good to a test of one in more than 5 of 100 runs."""
+    generator = random.Random(0)
+    runs, alone, together = 100, 0, 0
+    for _ in range(runs):
+        before = {f"q{n}": 0.5 for n in range(30)}
+        ways = [{q: 0.5 + generator.gauss() for q in before} for _ in range(8)]
+        together += min(gains_of(before, ways, resamples=400)) < 0.05
+        alone += min(gains_of(before, [way], resamples=400)[0] for way in ways) < 0.05
+    assert alone > 20
+    assert together <= 10  # 5 are expected
+
+
+def test_a_gain_among_many_is_found() -> None:
+    before = {f"q{n}": 0.5 for n in range(30)}
+    good = dict.fromkeys(before, 0.9)
+    worse = dict.fromkeys(before, 0.1)
+    chances = gains_of(before, [worse, good, dict(before)])
+    assert chances[1] < 0.001
+    assert chances[0] > 0.9
+    assert chances[2] > 0.5
+    with pytest.raises(EvaluationError, match="'q0' is in one"):
+        gains_of(before, [dict.fromkeys(list(before)[1:], 1.0)])

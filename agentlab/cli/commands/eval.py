@@ -95,6 +95,8 @@ def retrieval(
 ) -> None:
     """Measure the search of an index with questions and judgements of your own."""
     from agentlab.cli.console import Console
+    from agentlab.cli.counting import Counting
+    from agentlab.cli.interrupts import interruptible
     from agentlab.evaluation import collect, evaluate_run, parse_measure, read_qrels, read_queries
     from agentlab.evaluation.measures import DEFAULT
     from agentlab.rag import Index
@@ -105,7 +107,12 @@ def retrieval(
     console = Console()
     reports, seconds = {}, {}
     for name in dict.fromkeys(mode or ["hybrid"]):
-        found = collect(opened.as_retriever(k=k, mode=name), asked, judged)
+        counting = Counting(console, f"{name}: asking", "questions")
+        with interruptible():
+            try:
+                found = collect(opened.as_retriever(k=k, mode=name), asked, judged, counting)
+            finally:
+                counting.close()
         reports[name] = evaluate_run(found.run, judged, measures)
         seconds[name] = found.seconds_per_question
     _tell(console, reports, per_query=per_query, as_json=as_json, plot=plot)

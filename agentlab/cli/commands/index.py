@@ -156,8 +156,10 @@ def info(
             console.line(json_of(record, ascii_only=console.out_is_terminal) if as_json else source)
         return
     found = opened.info
+    tuned = opened.tuned
     if as_json:
-        console.line(json_of(found, ascii_only=console.out_is_terminal))
+        whole: dict[str, Any] = {**found, "tuned": tuned}
+        console.line(json_of(whole, ascii_only=console.out_is_terminal))
         return
     rows = [
         ("chunks", f"{found['chunks']:,}"),
@@ -168,6 +170,7 @@ def info(
         ("kind", found["kind"]),
         ("language", found["language"]),
         ("titles", "searched" if found["titles"] else "not searched"),
+        ("tuned", ", ".join(f"{k}={v}" for k, v in tuned.items()) or "no: agentlab tune"),
     ]
     write_table(console, ("index", folder), rows)
 

@@ -244,8 +244,8 @@ def _rows(tuned: Tuned) -> Any:
             "high": interval.high,
             "ms": 1000 * trial.seconds,
             "gain": None if decision is None else trial.mean - decision.before.mean,
-            "held_out": decision.held_out.difference if decision and best else None,
-            "p": decision.held_out.p if decision and best else None,
+            "held_out": decision.held_out if decision and best else None,
+            "p": decision.p if decision and best else None,
             "on": decision.on if decision and best else None,
         }
 
