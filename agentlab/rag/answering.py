@@ -79,9 +79,13 @@ class Answering:
         self.asks = self.asks and self._quote != "always"
 
     @property
-    def _must(self) -> bool:
-        """Whether the documents surely have an answer; a small model is too quick to say no."""
-        return self._best is not None and self._best.answers
+    def _must(self) -> Sequence[int]:
+        """The documents that surely answer. A small model is too quick to say that none does, and
+        then takes sentences from those that do not.
+        """
+        if self._best is None or self._reader is None:
+            return ()
+        return self._reader.answering(self._sources)
 
     def chunks(self, config: RunnableConfig) -> Iterator[Any]:
         """Ask the model with the documents there are."""

@@ -38,7 +38,7 @@ class Asker:
         history: Sequence[BaseMessage],
         sources: Sequence[Source],
         *,
-        must: bool = False,
+        must: Sequence[int] = (),
     ) -> list[BaseMessage]:
         """What the model is shown; where it ``must`` answer, it is not told how not to."""
         values = {
@@ -46,7 +46,7 @@ class Asker:
             "context": [] if self.form == "native" else [source.shown for source in sources],
             "history": [_plain(message) for message in history],
             "form": self.form,
-            "must": must,
+            "must": bool(must),
         }
         return self.prompt.render(values)
 
@@ -56,13 +56,13 @@ class Asker:
         sources: Sequence[Source],
         config: RunnableConfig,
         *,
-        must: bool = False,
+        must: Sequence[int] = (),
     ) -> Iterator[Any]:
         """The answer's pieces: chunks of a message, or in the form ``json`` one whole value."""
         if self.form == "json":
             yield self._runnable(sources).invoke(messages, config)
         else:
-            yield from self._runnable(sources, must=must).stream(messages, config)
+            yield from self._runnable(sources, must).stream(messages, config)
 
     async def astream(
         self,
@@ -70,19 +70,19 @@ class Asker:
         sources: Sequence[Source],
         config: RunnableConfig,
         *,
-        must: bool = False,
+        must: Sequence[int] = (),
     ) -> AsyncIterator[Any]:
         """:meth:`stream`, asynchronously."""
         if self.form == "json":
             yield await self._runnable(sources).ainvoke(messages, config)
         else:
-            async for chunk in self._runnable(sources, must=must).astream(messages, config):
+            async for chunk in self._runnable(sources, must).astream(messages, config):
                 yield chunk
 
-    def _runnable(self, sources: Sequence[Source], *, must: bool = False) -> Runnable[Any, Any]:
+    def _runnable(self, sources: Sequence[Source], must: Sequence[int] = ()) -> Runnable[Any, Any]:
         if self.form != "json":
             model = self.model.bind(**self._kwargs) if self._kwargs else self.model
-            return bound(configured(model, self.prompt.config), self.form, sources, must=must)
+            return bound(configured(model, self.prompt.config), self.form, sources, must)
         # What is bound is no part of a model's structured output, so it is put on the model.
         fields = type(self.model).model_fields
         own = {name: value for name, value in self._kwargs.items() if name in fields}

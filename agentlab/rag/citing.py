@@ -101,7 +101,9 @@ class Checker:
                 "corrected": False,
             }
         )
-        self._shown.append(f"{QUOTED} “{said}” [{source.number}]")
+        # Alone, a sentence such as "Pays by letter." does not tell who does.
+        title = f" ({source.title})" if source.title else ""
+        self._shown.append(f"{QUOTED} “{said}”{title} [{source.number}]")
         yield self._shown[-1]
 
     def _check(self, text: str, numbers: Iterable[int]) -> tuple[bool, str]:

@@ -21,7 +21,7 @@ from agentlab.rag.sentences import sentence_spans
 from agentlab.rag.sources import Source
 
 Form = Literal["lines", "json", "native", "marks"]
-_MOST_SENTENCES = 6
+_MOST_SENTENCES = 3
 _LONGEST = 300  # characters of a line
 _MARKS = re.compile(r"\s*((?:\[\d{1,4}(?:\s*,\s*\d{1,4})*\]\s*)+)")
 _LINE = re.compile(r"((?:\[\d{1,4}\])*)\s*(.*)", re.DOTALL)
@@ -39,12 +39,15 @@ def form_of(model: BaseChatModel) -> Form:
 
 
 def bound(
-    model: Runnable[Any, Any], form: Form, sources: Sequence[Source], *, must: bool = False
+    model: Runnable[Any, Any], form: Form, sources: Sequence[Source], must: Sequence[int] = ()
 ) -> Runnable[Any, Any]:
-    """``model``, so that it answers in ``form`` from ``sources``; it ``must`` only in ``lines``."""
-    numbers = [source.number for source in sources]
+    """``model``, so that it answers in ``form`` from ``sources``.
+
+    In ``lines`` it ``must`` answer from these numbers alone, if there are any.
+    """
+    numbers = must or [source.number for source in sources]
     if form == "lines":
-        return model.bind(lark=grammar(numbers, must=must))
+        return model.bind(lark=grammar(numbers, must=bool(must)))
     if form == "native":
         data = [{"id": str(s.number), "data": {"text": s.shown}} for s in sources]
         return model.bind(documents=data)

@@ -53,6 +53,12 @@ class SentenceReader:
         found = [passage for passage in self._passages if passage.source.number in left]
         return max(found, key=lambda passage: passage.score, default=None)
 
+    def answering(self, sources: Sequence[Source]) -> list[int]:
+        """The numbers of those of ``sources`` that have a sentence that answers."""
+        self.best(sources)
+        found = {p.source.number for p in self._passages or () if p.answers}
+        return [source.number for source in sources if source.number in found]
+
     def _read(self, sources: Sequence[Source]) -> list[Passage]:
         places = [(source, span) for source in sources for span in pieces(source.text)]
         if len(places) > _MOST:

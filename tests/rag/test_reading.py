@@ -61,6 +61,7 @@ def test_the_best_sentence_is_found_below_its_title() -> None:
     assert (best.text, best.source.id, best.score, best.answers) == (FUSE, "p", 0.9, True)
     assert scores.read[1] == f"The pump\n{FUSE}"
     assert "Cats sleep all day." in scores.read
+    assert reader.answering(sources) == [1]
     other = reader.best(sources[1:])  # nothing is read twice
     assert other is not None
     assert (other.text, other.answers) == ("Cats sleep all day.", False)
@@ -81,7 +82,7 @@ def test_a_quote_where_the_model_finds_nothing() -> None:
     rag = create_rag(silent(), Fixed(found=[PUMP, CATS]), reranker=Scores(), quote="else")
     events = list(rag.stream("Which fuse?"))
     result = events[-1].value  # type: ignore[attr-defined]
-    assert result["answer"] == f"The documents say: “{FUSE}” [1]"
+    assert result["answer"] == f"The documents say: “{FUSE}” (The pump) [1]"
     assert "".join(e.text for e in events if isinstance(e, Token)) == result["answer"]
     assert result["quoted"]
     [citation] = result["citations"]
@@ -118,7 +119,7 @@ def test_quotes_alone_ask_no_model() -> None:
     model = ScriptedChatModel(replies=["never"])
     rag = create_rag(model, Fixed(found=[PUMP]), reranker=Scores(), quote="always")
     result = rag.invoke("Which fuse?")
-    assert result["answer"] == f"The documents say: “{FUSE}” [1]"
+    assert result["answer"] == f"The documents say: “{FUSE}” (The pump) [1]"
     assert result["usage"]["model_calls"] == 0
     empty = create_rag(model, Fixed(found=[]), reranker=Scores(), quote="always").invoke("x")
     assert empty["answer"] == NOT_FOUND
