@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +10,9 @@ from typing import Any
 
 import pytest
 
+from agentlab.cli.commands import demo
+from agentlab.cli.console import Console
+from agentlab.models import load_model
 from agentlab.rag import Index
 
 Command = Callable[..., Any]
@@ -85,3 +89,20 @@ def test_a_file_of_sources(agentlab: Command, index: Path, project: Path) -> Non
     assert "route: How long is leave? -> leave (similarity" in done.stderr
     refused = agentlab("rag", "rag.yaml", "Sing a song!", "--mode", "route")
     assert refused.stdout == "The documents do not say.\n"
+
+
+def test_quotes_alone(agentlab: Command, index: Path) -> None:
+    done = agentlab("rag", "index", "How many days of leave are there a year?", "--quote", "always")
+    assert done.stdout.startswith("The documents say: “Every employee has thirty days of leave")
+    wrong = agentlab("rag", "index", "x", "--quote", "maybe")
+    assert wrong.returncode == 2
+    assert "quote is never, else or always" in wrong.stderr
+
+
+@pytest.mark.model
+def test_the_cited_answer_of_the_demo() -> None:
+    console = Console(io.StringIO(), io.StringIO())
+    demo._cited(console, load_model("smollm2"))
+    out = console.out.getvalue()  # type: ignore[attr-defined]
+    assert "Olympus Mons [1]." in out
+    assert "[1] encyclopedia/mars.md  Mars" in out
