@@ -90,6 +90,11 @@ def handling(*handlers: Handler) -> Iterator[None]:
         _handlers.reset(token)
 
 
+def handlers() -> tuple[Handler, ...]:
+    """The handlers in force, outermost first."""
+    return _handlers.get()
+
+
 def enclosing() -> tuple[Call, ...]:
     """The calls in whose bodies this code runs, outermost first. Kept while a handler is there."""
     return _enclosing.get()

@@ -8,6 +8,8 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import BaseMessage
 from langchain_core.messages.utils import count_tokens_approximately
 
+from agentlab.recording.counts import counted
+
 # A hosted model's tokenizer may not be installed, not be published, or need a download.
 _NO_TOKENIZER = (ImportError, NotImplementedError, OSError, KeyError)
 
@@ -17,15 +19,19 @@ def count_messages(
 ) -> tuple[int, bool]:
     """The tokens of ``messages``, and whether that is exact.
 
-    A model without a tokenizer, and None, give an estimate of four characters a token.
+    A model without a tokenizer, and None, give an estimate of four characters a token. A recording
+    keeps the count for its replay.
     """
     if not messages:
         return 0, True
     if model is not None:
+        own = model
         try:
-            return model.get_num_tokens_from_messages(list(messages)), True
+            known = counted(messages, lambda: own.get_num_tokens_from_messages(list(messages)))
         except _NO_TOKENIZER:
-            pass
+            known = None
+        if known is not None:
+            return known, True
     return count_tokens_approximately(list(messages)), False
 
 

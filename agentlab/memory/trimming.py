@@ -12,6 +12,7 @@ from agentlab.memory.base import Memory
 from agentlab.memory.counting import count_messages
 from agentlab.memory.turns import keep_last, split
 from agentlab.models import context_length
+from agentlab.recording.counts import counted_context
 
 
 class WindowMemory(Memory):
@@ -60,7 +61,7 @@ class TokenMemory(Memory):
             return
         if isinstance(fraction, bool) or not 0 < fraction <= 1:
             raise ConfigError(f"`fraction` must be above 0 and at most 1, not {fraction!r}")
-        length = context_length(model)
+        length = counted_context(lambda: context_length(model))
         if length is None:
             raise ConfigError(
                 f"{type(model).__name__} does not say how long its context is",

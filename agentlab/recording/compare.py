@@ -190,8 +190,12 @@ def outcome(step: Step) -> str:
         return f"{step.error['type'].rpartition(':')[2]}: {step.error['text']}"
     if step.kind == "model":
         return _shown(step.reply["message"])
+    if step.kind == "embed":
+        nested = isinstance(step.reply, list) and isinstance(next(iter(step.reply), 0), dict | list)
+        return f"{len(step.reply)} vectors" if nested else "a vector"
     if isinstance(step.reply, list):
-        texts = [d["v"].get("text") if isinstance(d, dict) and "v" in d else d for d in step.reply]
+        parts = [(d, d.get("v")) if isinstance(d, dict) else (d, None) for d in step.reply]
+        texts = [v.get("text") if isinstance(v, dict) else d for d, v in parts]
         return "\n".join(_text(text) for text in texts)
     return _text(step.reply)
 

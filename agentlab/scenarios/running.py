@@ -133,9 +133,8 @@ def perform(
     seen = bool(case.faults) or any(how != "replay" for how in case.file.entry.tools.values())
     witness = Tape(None, mode="all", scrubber=take.scrubber) if seen else None
     made = Performance(take, faults, witness)
-    counts: dict[str, int] = dict(tape.meta.get("counts", {}))
     models = Models(case.file.project, case.file.entry.models, case.parameters)
-    target = Target(case, models, counts, lambda: len(made.steps))
+    target = Target(case, models, lambda: len(made.steps))
     outer: list[Handler] = [witness, faults] if witness is not None else []
     if case.freeze is not None:
         outer.append(Freeze(case.freeze.time, case.freeze.uuid, case.freeze.random))
@@ -146,18 +145,11 @@ def perform(
             try:
                 target.run(made.turns)
             finally:
-                _note(tape, made, counts)
+                if len(made.turns) > 1:  # where a fork may branch off
+                    tape.meta["turns"] = [turn.last for turn in made.turns]
     except Exception as error:  # noqa: BLE001 - told in the result
         made.error = error
     return made
-
-
-def _note(tape: Tape, made: Performance, counts: dict[str, int]) -> None:
-    """What a replay or a fork needs besides the steps."""
-    if counts:
-        tape.meta["counts"] = dict(sorted(counts.items()))
-    if len(made.turns) > 1:
-        tape.meta["turns"] = [turn.last for turn in made.turns]
 
 
 def _stubs(case: Case) -> list[Fault]:

@@ -14,7 +14,6 @@ from agentlab._yaml import nearest
 from agentlab.boundary import recordable
 from agentlab.errors import ScenarioError
 from agentlab.scenarios.cases import Case
-from agentlab.scenarios.counting import CountedModel
 from agentlab.scenarios.importing import attribute_of, importable
 from agentlab.scenarios.models import Models
 from agentlab.scenarios.results import TurnRun
@@ -25,15 +24,12 @@ ANSWER_KEYS = ("answer", "output", "text", "messages")
 class Target:
     """The target of ``case``, made in the run itself, so that all it does crosses the boundary.
 
-    ``counts`` are the recorded counts of tokens. ``position`` tells how many calls were made.
+    ``position`` tells how many calls were made.
     """
 
-    def __init__(
-        self, case: Case, models: Models, counts: dict[str, int], position: Callable[[], int]
-    ) -> None:
+    def __init__(self, case: Case, models: Models, position: Callable[[], int]) -> None:
         self._case = case
         self._models = models
-        self._counts = counts
         self._position = position
 
     def run(self, turns: list[TurnRun]) -> None:
@@ -171,10 +167,7 @@ class Target:
         from agentlab.memory import parse_memory
         from agentlab.session.target import find_model
 
-        model: Any = find_model(runnable)
-        if spec.strip().startswith("tokens") and model is not None:
-            model = CountedModel(model, self._counts)
-        return parse_memory(spec, model)
+        return parse_memory(spec, find_model(runnable))
 
 
 def _streamed(runnable: Any, given: Any, chunks: list[str]) -> Any:

@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from langchain_core.embeddings import DeterministicFakeEmbedding
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMessage
 from langchain_core.tools import StructuredTool
 
+from agentlab.boundary import recordable
 from agentlab.errors import Diverged
 from agentlab.recording import Drift, cassette, load
 from agentlab.recording.words import marked, word_diff
@@ -270,3 +272,15 @@ def test_word_diffs_of_long_texts_stay_short() -> None:
     rng = random.Random(1)
     one, two = (" ".join(str(rng.random()) for _ in range(9_000)) for _ in range(2))
     assert len(marked(word_diff(one, two))) < 700
+
+
+def test_other_texts_for_embeddings(tmp_path: Path) -> None:
+
+    vectors = recordable(DeterministicFakeEmbedding(size=32))
+    with cassette(tmp_path / "f", mode="all"):
+        vectors.embed_documents(["a", "b"])
+        vectors.embed_query("c")
+    with pytest.raises(Diverged) as caught, cassette(tmp_path / "f", mode="none") as tape:
+        vectors.embed_documents(["a", "x"])
+    assert "recorded: 2 vectors" in str(caught.value)
+    assert [outcome.recorded for outcome in tape.outcomes()] == ["2 vectors", "a vector"]

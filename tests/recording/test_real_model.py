@@ -10,8 +10,10 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import HumanMessage, SystemMessage
 
 from agentlab.errors import Diverged
+from agentlab.memory import TokenMemory
 from agentlab.models import load_model
 from agentlab.recording import cassette, load, model_likelihood
+from agentlab.session import Session
 
 pytestmark = pytest.mark.model
 
@@ -91,3 +93,27 @@ def test_other_settings_are_another_request(smollm2: BaseChatModel, tmp_path: Pa
     assert caught.value.drift.changes[0].where == "seed"  # type: ignore[attr-defined]
     with cassette(path, mode="none"):
         ask(smollm2.model_copy(update={**FIELDS, "n_threads": 1, "n_batch": 64}))
+
+
+@pytest.mark.parametrize("limit", [{"max_tokens": 60}, {"fraction": 0.01}])
+def test_a_memory_that_counts_tokens_replays(
+    smollm2: BaseChatModel, tmp_path: Path, limit: dict[str, Any]
+) -> None:
+    """Its counts are kept: replay has no tokenizer, and four characters a token would be others."""
+    path = tmp_path / "f.jsonl"
+
+    def talk(said: tuple[str, ...] = ("Hi, I am Ada.", "What is 1 + 1?", "Who am I?")) -> list[str]:
+        chat = load_model("smollm2", **FIELDS)
+        session = Session(chat, TokenMemory(model=chat, **limit))
+        return [session.send(text).text for text in said]
+
+    with cassette(path, mode="all"):
+        answers = talk()
+    counts = load(path).meta["counts"]
+    assert len(counts) >= 2
+    with cassette(path, mode="none") as tape:
+        assert talk() == answers
+    assert tape.live_calls == 0
+    assert load(path).meta["counts"] == counts
+    with pytest.raises(Diverged), cassette(path, mode="none"):
+        talk(("Hi, I am Ada.", "What is 1 + 2?"))

@@ -82,3 +82,10 @@ def test_without_model_files_llama_cpp_and_network(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert f"{len(GROUPS)} passed" in done.stdout
+
+
+def test_recordings_hold_no_times_of_models_but_in_their_last_line() -> None:
+    for path in (ROOT / "scenarios" / "cassettes").rglob("*.jsonl"):
+        first, *_ = path.read_text().splitlines()
+        assert '"cassette":2' in first, path
+        assert "timings" not in path.read_text(), path

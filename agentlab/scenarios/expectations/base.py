@@ -100,24 +100,19 @@ def no_model(name: str | None) -> Any:
 
 
 def load_embeddings(model: Any) -> Any:
-    """The embeddings that ``model`` names, or ``model`` itself where it is such an object.
+    """The embeddings that ``model`` names (None: those in the box), or ``model`` itself.
 
     Raises:
-        ScenarioError: nothing here can load embeddings.
+        ConfigError: there are no such embeddings.
     """
     if hasattr(model, "embed_documents"):
         from agentlab.boundary import recordable
 
         return recordable(model)
-    import agentlab.models
+    from agentlab.models import embeddings
 
-    load = getattr(agentlab.models, "load_embeddings", None)
-    if load is None:
-        raise ScenarioError(
-            "similar needs an embedding model, and none comes with this version",
-            hint="use judge or contains; in Python, its model may be a LangChain Embeddings object",
-        )
-    return load(model) if model is not None else load()
+    # What is recorded need not be kept besides.
+    return embeddings.load_embeddings(model or embeddings.BOX, cache=False)
 
 
 @dataclass(frozen=True, slots=True)
