@@ -1,6 +1,7 @@
 """Prompt engineering and reasoning: more calls, or stricter ones, for a better answer.
 
-program.py        how all of these run: sync, async, streamed, watched
+program.py        how all of these run: sync, async, streamed, watched, in a batch (lockstep.py)
+steps.py          what a program yields
 models.py         the chat models inside a Runnable: found, set, held to a form
 results.py        what their results have in common
 presets.py        temperature and top_p for a kind of text

@@ -8,7 +8,7 @@ from typing import Any
 
 from agentlab.errors import ConfigError, InvalidOutput
 from agentlab.reasoning.models import holds, structured
-from agentlab.reasoning.program import Ask
+from agentlab.reasoning.steps import Ask
 
 RIVALS = 20  # likeliest tokens looked at
 

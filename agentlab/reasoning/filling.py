@@ -16,8 +16,9 @@ from agentlab.prompts import Prompt, load_prompt
 from agentlab.prompts.settings import configured
 from agentlab.reasoning.answers import AnswerKind, answer_kind
 from agentlab.reasoning.models import chat_model, copied, holds, structured
-from agentlab.reasoning.program import Ask, Program, Reasoning
+from agentlab.reasoning.program import Reasoning
 from agentlab.reasoning.results import as_result
+from agentlab.reasoning.steps import Ask, Program
 
 _HOLE = re.compile(r"\[\[([A-Za-z_]\w*)\]\]")
 

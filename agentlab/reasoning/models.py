@@ -145,6 +145,12 @@ def find_model(runnable: Any) -> BaseChatModel | None:
     return found[-1] if found else None
 
 
+def takes_history(runnable: Any) -> bool:
+    """Whether a prompt in ``runnable`` has a place for earlier messages, or it is a bare model."""
+    steps = runnable.steps if isinstance(runnable, RunnableSequence) else [runnable]
+    return any(getattr(bare(step), "takes_history", False) for step in steps)
+
+
 def split(runnable: Any) -> tuple[Runnable[Any, Any] | None, Runnable[Any, Any]]:
     """What comes before the model at the end of ``runnable``, and the model with its bindings.
 

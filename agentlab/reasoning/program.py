@@ -1,9 +1,4 @@
-"""Reasoning written once: a program yields what it wants to ask, and is run sync or async.
-
-A program is a generator. It yields :class:`Ask` (one call), :class:`AskAll` (calls that do not
-depend on each other, made together), :class:`Do` (work of our own that takes a while) and events
-for whoever watches; it is sent what came of each, or the error; it returns the result.
-"""
+"""Reasoning written once, as a program (steps.py), and run sync or async, alone or in a batch."""
 
 from __future__ import annotations
 
@@ -11,13 +6,13 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator
 from contextlib import aclosing
 from contextvars import Context
-from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any
 
 from langchain_core.runnables import Runnable, RunnableConfig
 from langchain_core.runnables.config import (
     get_async_callback_manager_for_config,
     get_callback_manager_for_config,
+    get_config_list,
     get_executor_for_config,
     patch_config,
 )
@@ -29,41 +24,8 @@ from agentlab.chains.happenings import Run
 from agentlab.chains.usage import UsageCounter
 from agentlab.errors import ConfigError, TurnCancelled
 from agentlab.events import Answer, Event, Usage
-
-
-@dataclass(frozen=True, slots=True)
-class Ask:
-    """Run ``runnable`` on ``input``; what it returns is sent back.
-
-    With ``tell`` it is streamed: ``tell(chunk)`` gives the events of a chunk, and the sum of the
-    chunks is sent back.
-    """
-
-    runnable: Runnable[Any, Any]
-    input: Any
-    tell: Callable[[Any], Iterator[Event]] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class AskAll:
-    """Make all ``asks`` together, as one batch where they share a Runnable; a list is sent back.
-
-    An error of one of the types ``tolerated`` stands in the list in its answer's place.
-    """
-
-    asks: tuple[Ask, ...]
-    tolerated: tuple[type[Exception], ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Do:
-    """Call ``work``, which takes a while and asks no model; a thread's in async runs."""
-
-    work: Callable[[], Any]
-
-
-Step: TypeAlias = Ask | AskAll | Do | Event
-Program: TypeAlias = Generator[Step, Any, Any]
+from agentlab.reasoning.lockstep import Job, groups
+from agentlab.reasoning.steps import Ask, AskAll, Do, Program, Step, Turns
 
 
 class Reasoning(Runnable[Any, Any]):
@@ -119,7 +81,7 @@ class Reasoning(Runnable[Any, Any]):
             None, input, name=self._run_name(config), run_id=config.pop("run_id", None)
         )
         inner = patch_config(config, callbacks=manager.get_child(), run_name="")
-        turns = _Turns(self.program(input))
+        turns = Turns(self.program(input))
         try:
             with cancellation.child() as (scope, context):
                 run = Run({}, scope, context)
@@ -158,7 +120,7 @@ class Reasoning(Runnable[Any, Any]):
             None, input, name=self._run_name(config), run_id=config.pop("run_id", None)
         )
         inner = patch_config(config, callbacks=manager.get_child(), run_name="")
-        turns = _Turns(self.program(input))
+        turns = Turns(self.program(input))
         try:
             with cancellation.child() as (scope, context):
                 run = Run({}, scope, context)
@@ -189,6 +151,96 @@ class Reasoning(Runnable[Any, Any]):
         yield usage.usage
         yield Answer(result)
 
+    def batch(
+        self,
+        inputs: list[Any],
+        config: RunnableConfig | list[RunnableConfig] | None = None,
+        *,
+        return_exceptions: bool = False,
+        **kwargs: Any,
+    ) -> list[Any]:
+        """A result an input; what the runs ask of one Runnable at a time is one batch."""
+        self._refuse(kwargs)
+        jobs = self._jobs(inputs, config)
+        for job in jobs:
+            job.begin()
+        try:
+            with cancellation.child() as (_, context):
+                while waiting := [job for job in jobs if job.advance()]:
+                    for runnable, members in groups(waiting):
+                        if runnable is None:
+                            answers = [context.run(_made_or_error, members[0])]
+                        else:
+                            given = [job.step.input for job in members]
+                            configs = [job.inner for job in members]
+                            answers = context.run(
+                                runnable.batch, given, configs, return_exceptions=True
+                            )
+                        for job, answer in zip(members, answers, strict=True):
+                            job.take(answer)
+        except BaseException as error:
+            for job in jobs:
+                job.turns.close()
+                job.manager.on_chain_error(_traced(error))
+            raise
+        results = []
+        for job in jobs:
+            if job.error is None:
+                results.append(self.finished(job.turns.result, job.usage.usage))
+                job.manager.on_chain_end(results[-1])
+            else:
+                results.append(job.error)
+                job.manager.on_chain_error(job.error)
+        return _without_errors(results, return_exceptions)
+
+    async def abatch(
+        self,
+        inputs: list[Any],
+        config: RunnableConfig | list[RunnableConfig] | None = None,
+        *,
+        return_exceptions: bool = False,
+        **kwargs: Any,
+    ) -> list[Any]:
+        """:meth:`batch`, asynchronously."""
+        self._refuse(kwargs)
+        jobs = self._jobs(inputs, config)
+        for job in jobs:
+            await job.abegin()
+        try:
+            with cancellation.child() as (_, context):
+                while waiting := [job for job in jobs if job.advance()]:
+                    for runnable, members in groups(waiting):
+                        if runnable is None:
+                            answers = [await _amade_or_error(members[0], context)]
+                        else:
+                            given = [job.step.input for job in members]
+                            configs = [job.inner for job in members]
+                            asked = runnable.abatch(given, configs, return_exceptions=True)
+                            answers = await coro_with_context(asked, context)
+                        for job, answer in zip(members, answers, strict=True):
+                            job.take(answer)
+        except BaseException as error:
+            for job in jobs:
+                job.turns.close()
+                await job.manager.on_chain_error(_traced(error))
+            raise
+        results = []
+        for job in jobs:
+            if job.error is None:
+                results.append(self.finished(job.turns.result, job.usage.usage))
+                await job.manager.on_chain_end(results[-1])
+            else:
+                results.append(job.error)
+                await job.manager.on_chain_error(job.error)
+        return _without_errors(results, return_exceptions)
+
+    def _jobs(self, inputs: list[Any], config: Any) -> list[Job]:
+        configs = get_config_list(config, len(inputs)) if inputs else []
+        return [
+            Job(self.program(given), given, own, self._run_name(own))
+            for given, own in zip(inputs, configs, strict=True)
+        ]
+
     def transform(
         self, input: Iterator[Any], config: RunnableConfig | None = None, **kwargs: Any
     ) -> Iterator[Any]:
@@ -211,34 +263,6 @@ class Reasoning(Runnable[Any, Any]):
                 f"{self.label} has no argument {next(iter(arguments))!r} when it is run",
                 hint="settings of the model go to load_model(…) or model.bind(…)",
             )
-
-
-@dataclass(slots=True)
-class _Turns:
-    """A program, advanced by what is put into ``reply`` or ``error``."""
-
-    program: Program
-    reply: Any = None
-    error: Exception | None = None
-    result: Any = None
-    _begun: bool = field(default=False)
-
-    def next(self) -> Step | None:
-        """The next step; None at the end, with ``result`` set."""
-        reply, error, self.reply, self.error = self.reply, self.error, None, None
-        try:
-            if error is not None:
-                return self.program.throw(error)
-            if not self._begun:
-                self._begun = True
-                return next(self.program)
-            return self.program.send(reply)
-        except StopIteration as ended:
-            self.result = ended.value
-            return None
-
-    def close(self) -> None:
-        self.program.close()
 
 
 class _Telling:
@@ -273,6 +297,28 @@ async def _amade(step: Step, config: RunnableConfig, context: Context) -> Any:
         case AskAll(asks=asks):
             return _checked(step, await coro_with_context(_atogether(asks, config), context))
     raise TypeError(f"a program cannot yield {type(step).__name__}")
+
+
+def _made_or_error(job: Job) -> Any:
+    try:
+        return _made(job.step, job.inner)
+    except Exception as error:  # noqa: BLE001 - the program may know what to do
+        return error
+
+
+async def _amade_or_error(job: Job, context: Context) -> Any:
+    try:
+        return await _amade(job.step, job.inner, context)
+    except Exception as error:  # noqa: BLE001 - the program may know what to do
+        return error
+
+
+def _without_errors(results: list[Any], return_exceptions: bool) -> list[Any]:
+    if not return_exceptions:
+        for result in results:
+            if isinstance(result, Exception):
+                raise result
+    return results
 
 
 def _one(asks: tuple[Ask, ...]) -> Runnable[Any, Any] | None:

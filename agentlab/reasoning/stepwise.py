@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -15,8 +16,9 @@ from agentlab.prompts import Prompt, load_prompt
 from agentlab.prompts.settings import configured
 from agentlab.reasoning.answers import AnswerKind, answer_kind
 from agentlab.reasoning.models import chat_model, copied, holds, structured
-from agentlab.reasoning.program import Ask, Program, Reasoning
+from agentlab.reasoning.program import Reasoning
 from agentlab.reasoning.results import as_result
+from agentlab.reasoning.steps import Ask, Program
 from agentlab.reasoning.thinking import (
     MARK,
     Thinking,
@@ -102,8 +104,9 @@ class ChainOfThought(Reasoning):
         self._phrase = phrase
         self._shown = tuple(examples)
         self._max_lines = max_lines
+        self._held: tuple[Any, Runnable[Any, Any]] | None = None
         if holds(model) == "grammar":
-            model.bind(lark=thinking_grammar(kind, max_lines))  # checked now, not when run
+            self._bound()  # a pattern that does not compile is told now
 
     def __repr__(self) -> str:
         return f"ChainOfThought({self.prompt!r}, answer={self.kind.name!r})"
@@ -132,7 +135,7 @@ class ChainOfThought(Reasoning):
         for example in self._shown:
             turns += [
                 HumanMessage(f"{example['input']}\n\n{how}"),
-                AIMessage(f"{example['thought']}{MARK}{example['answer']}"),
+                AIMessage(_example(example, form)),
             ]
         first = next((n for n, m in enumerate(messages) if m.type != "system"), 0)
         return [*messages[:first], *turns, *messages[first:]]
@@ -144,14 +147,20 @@ class ChainOfThought(Reasoning):
             thinking = yield from self._by_schema(messages)
             finished = True
         else:
-            bound = self.model.bind(lark=thinking_grammar(self.kind, self._max_lines))
-            message = yield Ask(bound, messages, ThinkingReader().take)
+            message = yield Ask(self._bound(), messages, ThinkingReader().take)
             cut = message.response_metadata.get("finish_reason") == "length"
             thinking = read_thinking(str(message.text), cut=cut)
             finished = thinking.answer is not None
             if thinking.answer is None:
                 thinking = yield from self._answer_only(messages, thinking.thought)
         return {"answer": thinking.answer, "thought": thinking.thought, "finished": finished}
+
+    def _bound(self) -> Runnable[Any, Any]:
+        """The model under the grammar: one object, so that several runs are one batch."""
+        if self._held is None or self._held[0] is not self.model:
+            grammar = thinking_grammar(self.kind, self._max_lines)
+            self._held = (self.model, self.model.bind(lark=grammar))
+        return self._held[1]
 
     def finished(self, value: Any, usage: Usage) -> Any:
         """The result."""
@@ -179,3 +188,9 @@ class ChainOfThought(Reasoning):
             )
         yield Token(text)
         return Thinking(thought, text)
+
+
+def _example(example: Mapping[str, str], form: str) -> str:
+    if form == "json":
+        return json.dumps({"thought": example["thought"], "answer": example["answer"]})
+    return f"{example['thought']}{MARK}{example['answer']}"

@@ -25,8 +25,9 @@ class Thinking:
 def thinking_grammar(kind: AnswerKind, max_lines: int) -> str:
     """A Lark grammar: lines of thought, none of which begins as the answer does, and the answer."""
     answer = kind.pattern.replace("/", r"\/")
+    more = f'("\\n" LINE){{0,{max_lines - 1}}} ' if max_lines > 1 else ""
     return (
-        f'start: FIRST ("\\n" LINE){{0,{max_lines - 1}}} "\\nAnswer: " ANSWER\n'
+        f'start: FIRST {more}"\\nAnswer: " ANSWER\n'
         f"FIRST: /[^\\s\\x00-\\x1f][^\\n\\x00-\\x1f]{{0,{_LONGEST_LINE - 1}}}/ & ~/{_LABEL}/i\n"
         f"LINE: /[^\\n\\x00-\\x1f]{{0,{_LONGEST_LINE}}}/ & ~/{_LABEL}/i\n"
         f"ANSWER: /{answer}/\n"

@@ -13,7 +13,7 @@ from agentlab.prompts.settings import configured
 from agentlab.reasoning.answers import AnswerKind
 from agentlab.reasoning.deciding import decision, verdict_of
 from agentlab.reasoning.models import holds, structured, with_settings
-from agentlab.reasoning.program import Ask, AskAll
+from agentlab.reasoning.steps import Ask, AskAll
 from agentlab.reasoning.tree import Node
 
 _LONGEST = 240  # characters of a thought

@@ -15,8 +15,9 @@ from agentlab.prompts import Prompt, load_prompt
 from agentlab.reasoning.answers import answer_kind
 from agentlab.reasoning.deciding import check_choices
 from agentlab.reasoning.models import chat_model, copied, holds
-from agentlab.reasoning.program import Program, Reasoning
+from agentlab.reasoning.program import Reasoning
 from agentlab.reasoning.results import as_result
+from agentlab.reasoning.steps import Program
 from agentlab.reasoning.tree import Node, as_mermaid, as_text
 from agentlab.reasoning.tree_asking import Asking, OutOfBudget
 

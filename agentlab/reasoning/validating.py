@@ -14,9 +14,10 @@ from agentlab.chains.steps import needs
 from agentlab.errors import ConfigError, InvalidOutput
 from agentlab.events import Considered, Token
 from agentlab.prompts import load_prompt
-from agentlab.reasoning.models import copied, find_model, holds, split, with_settings
-from agentlab.reasoning.program import Ask, Program, Reasoning
+from agentlab.reasoning.models import copied, find_model, holds, split, takes_history, with_settings
+from agentlab.reasoning.program import Reasoning
 from agentlab.reasoning.rules import problems_of
+from agentlab.reasoning.steps import Ask, Program
 from agentlab.reasoning.wanted import Wanted, wanted
 
 
@@ -75,7 +76,7 @@ class Validated(Reasoning):
         self, chain: Runnable[Any, Any], form: Wanted, rules: tuple[Any, ...], retries: int
     ) -> None:
         self.chain = chain
-        self.takes_history = getattr(chain, "takes_history", False)
+        self.takes_history = takes_history(chain)
         self._form = form
         self._rules = rules
         self._retries = retries
@@ -83,6 +84,11 @@ class Validated(Reasoning):
 
     def __repr__(self) -> str:
         return f"Validated({self.chain!r}, retries={self._retries})"
+
+    @property
+    def model(self) -> Any:
+        """The chat model in its chain, None where none is seen."""
+        return find_model(self.chain)
 
     def needed(self) -> list[str]:
         """What its chain needs."""

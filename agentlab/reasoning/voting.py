@@ -11,9 +11,10 @@ from langchain_core.runnables import Runnable
 from agentlab.chains.steps import needs
 from agentlab.errors import ConfigError, InvalidOutput
 from agentlab.events import Considered, Usage
-from agentlab.reasoning.models import copied, find_model, with_settings
-from agentlab.reasoning.program import Ask, AskAll, Do, Program, Reasoning
+from agentlab.reasoning.models import copied, find_model, takes_history, with_settings
+from agentlab.reasoning.program import Reasoning
 from agentlab.reasoning.results import answer_of, as_result
+from agentlab.reasoning.steps import Ask, AskAll, Do, Program
 from agentlab.reasoning.votes import Ballot, Count, cosine_above, normaliser
 
 MIN_SIMILARITY = 0.85
@@ -99,7 +100,7 @@ class SelfConsistency(Reasoning):
     ) -> None:
         self.chain = chain
         self.n = n
-        self.takes_history = getattr(chain, "takes_history", False)
+        self.takes_history = takes_history(chain)
         self._ballot = normaliser(vote, choices)
         self._early_stop = early_stop
         self._together = together
@@ -108,6 +109,11 @@ class SelfConsistency(Reasoning):
 
     def __repr__(self) -> str:
         return f"SelfConsistency({self.chain!r}, n={self.n})"
+
+    @property
+    def model(self) -> Any:
+        """The chat model in its chain."""
+        return find_model(self.chain)
 
     def needed(self) -> list[str]:
         """What its chain needs."""

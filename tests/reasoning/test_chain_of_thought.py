@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
@@ -64,7 +65,7 @@ def test_the_phrase_and_the_examples_are_shown() -> None:
     chain = chain_of_thought(says(), phrase="Go slowly.", examples=[example], answer="number")
     user, assistant, asked = chain.messages("2 + 2?")
     assert user.text.startswith("1 + 1?\n\nGo slowly.")
-    assert assistant.text == f"One and one.{MARK}2"
+    assert json.loads(assistant.text) == {"thought": "One and one.", "answer": "2"}
     assert asked.text.startswith("2 + 2?\n\nGo slowly.\n")
     assert "a number, without a unit" in asked.text
     silent = chain_of_thought(says(), phrase="").messages("2 + 2?")
@@ -132,7 +133,8 @@ def test_the_grammar_compiles_for_every_kind() -> None:
     from agentlab.engine import compile_lark
 
     for kind in ("text", "number", ["a/b", "c"], re.compile("[0-9]/[0-9]")):
-        compile_lark(thinking_grammar(answer_kind(kind), 3))  # type: ignore[arg-type]
+        for lines in (1, 3):
+            compile_lark(thinking_grammar(answer_kind(kind), lines))  # type: ignore[arg-type]
 
 
 @pytest.mark.model
