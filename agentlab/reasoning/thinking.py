@@ -11,6 +11,8 @@ from agentlab.reasoning.answers import AnswerKind
 
 MARK = "\nAnswer: "
 _LONGEST_LINE = 400  # characters
+# A model that would answer at once begins so, even without the colon it is not given.
+_FIRST = r"[ *#_]*answer.*"
 _LABEL = r"[ *#_]*answer[ *_]*:.*"  # what no line of a thought begins with
 
 
@@ -28,7 +30,7 @@ def thinking_grammar(kind: AnswerKind, max_lines: int) -> str:
     more = f'("\\n" LINE){{0,{max_lines - 1}}} ' if max_lines > 1 else ""
     return (
         f'start: FIRST {more}"\\nAnswer: " ANSWER\n'
-        f"FIRST: /[^\\s\\x00-\\x1f][^\\n\\x00-\\x1f]{{0,{_LONGEST_LINE - 1}}}/ & ~/{_LABEL}/i\n"
+        f"FIRST: /[^\\s\\x00-\\x1f][^\\n\\x00-\\x1f]{{0,{_LONGEST_LINE - 1}}}/ & ~/{_FIRST}/i\n"
         f"LINE: /[^\\n\\x00-\\x1f]{{0,{_LONGEST_LINE}}}/ & ~/{_LABEL}/i\n"
         f"ANSWER: /{answer}/\n"
     )

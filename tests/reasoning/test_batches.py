@@ -97,7 +97,7 @@ def test_a_session_talks_to_them() -> None:
 
 @pytest.mark.model
 def test_a_batch_of_the_real_model_gives_what_one_by_one_gives(smollm2: BaseChatModel) -> None:
-    model = smollm2.model_copy(update={"max_tokens": 10})
+    model = smollm2.model_copy(update={"max_tokens": 4})
     chain = chain_of_thought(model, answer=["yes", "no"], max_lines=1)
     questions = ["Is snow white?", "Is coal white?"]
     together = [(r["thought"], r["answer"]) for r in chain.batch(questions)]
