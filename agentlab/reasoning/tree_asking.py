@@ -57,7 +57,11 @@ class Searching:
         self._tokens = 0
 
     def propose(self, node: Node) -> Generator[Any, Any, list[Node]]:
-        """The next thoughts after ``node``, put below it; those said before are left out."""
+        """The next thoughts after ``node``, put below it; those said before are left out.
+
+        Raises:
+            InvalidOutput: the first proposals are cut or malformed; later ones are a dead end.
+        """
         self._spend(1)
         count = self._asking.breadth
         values = {**self._values(node), "count": count}
@@ -65,7 +69,9 @@ class Searching:
         output = yield Ask(asked, self._asking.prompts.propose.render(values))
         self._note(output["raw"])
         if output["parsing_error"] is not None:
-            raise output["parsing_error"]
+            if node.parent is None:
+                raise output["parsing_error"]
+            return []  # a dead end: what was cut or malformed is never taken
         thoughts = output["parsed"]["thoughts"]
         new = dict.fromkeys(text.strip() for text in thoughts if text.strip())
         before = {step.text for step in node.path()}

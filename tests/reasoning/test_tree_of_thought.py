@@ -8,7 +8,7 @@ import pytest
 from langchain_core.language_models import BaseChatModel
 
 from agentlab.chains import events_of
-from agentlab.errors import ConfigError
+from agentlab.errors import ConfigError, InvalidOutput
 from agentlab.events import Considered
 from agentlab.reasoning import as_mermaid, as_text, tree_of_thought
 from tests.reasoning.conftest import plain, says
@@ -89,6 +89,20 @@ def test_where_all_is_given_up_the_answer_is_told_without_thoughts() -> None:
     asked = model(*verdicts("a:impossible"), proposals("", "a"))
     result = tree_of_thought(asked, breadth=1, depth=2).invoke("p")
     assert (result["answer"], result["thoughts"]) == ("done", [])
+
+
+def test_proposals_that_were_cut_are_a_dead_end_and_at_the_root_an_error() -> None:
+    cut = {"when": {"last": ". a\n\nPropose"}, "say": '{"thoughts": ["a', "finish": "length"}
+    with pytest.raises(InvalidOutput):
+        tree_of_thought(says({**cut, "when": {"last": "Propose"}})).invoke("p")
+    deep = model(
+        *verdicts("a:sure", "b:likely", "c:likely"),
+        proposals("", "a", "b"),
+        cut,
+        proposals("b", "c"),
+    )
+    result = tree_of_thought(deep, breadth=2, depth=2, search="dfs").invoke("p")
+    assert result["thoughts"] == ["b", "c"]
 
 
 @pytest.mark.parametrize(
