@@ -12,6 +12,7 @@ from agentlab.tools import ToolPolicy
 # ever. Parentheses close, two deep. The calculator itself takes more.
 _NUMBER = r"\$?[0-9]{1,15}(\.[0-9]{1,9})?"
 _NAME = "[a-z][a-z_]{0,29}"
+_FUNCTION = "abs|round|floor|ceil|min|max|mod|sqrt|exp|log|ln|sin|cos|tan"
 _SIGN = r" ?(\*\*|//|[-+*/^%]|[<>]=?) ?| of "
 
 
@@ -20,7 +21,7 @@ def _sum(level: int, most: int) -> str:
     nested = ""
     if level:
         inner = _sum(level - 1, 6)
-        nested = rf"|[a-z0-9]{{0,7}}\({inner}(, {inner}){{0,2}}\)"
+        nested = rf"|({_FUNCTION})?\({inner}(, {_sum(0, 4)}){{0,2}}\)"
     term = rf"-?({_NUMBER}|{_NAME}{nested})[%!]?"
     return rf"{term}(({_SIGN}){term}){{0,{most - 1}}}"
 

@@ -8,14 +8,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from langchain_core.embeddings import Embeddings
 from langchain_core.runnables import Runnable
 
-from agentlab.models.embeddings import load_embeddings
 from agentlab.rag.techniques.control import Control
 from agentlab.rag.techniques.hopping import PROMPT as HOP_PROMPT
 from agentlab.rag.techniques.hopping import MultiHop
-from agentlab.rag.techniques.kinds import Kinds
+from agentlab.rag.techniques.kinds import kind_of
 from agentlab.rag.techniques.querying import multi_query
 from agentlab.rag.techniques.rewriting import Rewrite, rewrite
 from agentlab.rag.techniques.steps import Steps
@@ -26,7 +24,6 @@ def auto(
     model: Any,
     retriever: Any,
     *,
-    embeddings: str | Embeddings = "bge-small",
     min_similarity: float | None = None,
     max_hops: int = 3,
     n: int = 3,
@@ -47,7 +44,6 @@ def auto(
     Args:
         model: a chat model or its spec.
         retriever: any of LangChain's, an index or a technique.
-        embeddings: tell the kind.
         min_similarity: where the best document of a single search is less similar (by its
             ``similarity`` or ``score``, which are cosines unless it was reranked or found by
             keywords), the question is declined; None declines none.
@@ -57,30 +53,26 @@ def auto(
         direct: answers what needs no search.
     """
     inner = technique_of(retriever)
-    kinds = Kinds(load_embeddings(embeddings))
     ways = {
         "single": inner,
         "comparison": multi_query(model, inner, n),
         "chain": MultiHop(Control(model, HOP_PROMPT), inner, max_hops, k=k),
     }
-    return rewrite(model, Chooser(kinds, ways, min_similarity), direct=direct)
+    return rewrite(model, Chooser(ways, min_similarity), direct=direct)
 
 
 class Chooser(Technique):
     """See :func:`auto`."""
 
-    def __init__(
-        self, kinds: Kinds, ways: dict[str, Technique], min_similarity: float | None
-    ) -> None:
+    def __init__(self, ways: dict[str, Technique], min_similarity: float | None) -> None:
         self.name = "auto"
         self.inner = ways["single"]
-        self._kinds = kinds
         self._ways = ways
         self._min_similarity = min_similarity
 
     def steps(self, task: Task) -> Steps[Found]:
         """See :class:`Technique`."""
-        kind = self._kinds.of(task.question)
+        kind = kind_of(task.question)
         node = task.node.add("kind", task.question, kind)
         yield planned(node, task.node)
         found = yield from self._ways[kind].steps(task.below(node))

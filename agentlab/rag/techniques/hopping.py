@@ -34,6 +34,7 @@ def multi_hop(
     max_hops: int = 3,
     budget: Budget | None = None,
     *,
+    min_hops: int = 2,
     fan_out: int = FAN_OUT,
     k: int = 10,
     **answering: Any,
@@ -52,6 +53,8 @@ def multi_hop(
         retriever: any of LangChain's, an index or a technique.
         max_hops: rounds of searches, from 1.
         budget: calls, searches, tokens and seconds; :class:`Budget` has the defaults.
+        min_hops: before that many hops the model has to ask for something: small ones think too
+            soon that they know enough.
         fan_out: the most queries of a hop, up to 8.
         k: how many documents are kept.
         answering: options of :func:`~agentlab.rag.create_rag`.
@@ -59,7 +62,9 @@ def multi_hop(
     Raises:
         ConfigError: a value is wrong.
     """
-    hops = MultiHop(Control(model, PROMPT), technique_of(retriever), max_hops, budget, fan_out, k)
+    hops = MultiHop(
+        Control(model, PROMPT), technique_of(retriever), max_hops, budget, fan_out, k, min_hops
+    )
     return create_rag(model, hops, **answering)
 
 
@@ -74,10 +79,12 @@ class MultiHop(Technique):
         budget: Budget | None = None,
         fan_out: int = FAN_OUT,
         k: int = 10,
+        min_hops: int = 2,
     ) -> None:
         for name, value, most in (
             ("max_hops", max_hops, 20),
             ("fan_out", fan_out, 8),
+            ("min_hops", min_hops, 20),
             ("k", k, 999),
         ):
             if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
@@ -87,6 +94,7 @@ class MultiHop(Technique):
         self.budget = budget or Budget()
         self._control = control
         self._max_hops = max_hops
+        self._min_hops = min_hops
         self._fan_out = fan_out
         self._k = k
 
@@ -112,7 +120,9 @@ class MultiHop(Technique):
             elif task.spent.is_searched_out or not task.spent.ask():
                 ended = "the budget is spent"
             if not ended:
-                queries, ended = yield from self._missing(task, fresh, facts, asked)
+                queries, ended = yield from self._missing(
+                    task, fresh, facts, asked, must=hop < self._min_hops
+                )
                 asked += queries
             node.note = ended or "; ".join(queries)
             if facts:
@@ -145,7 +155,13 @@ class MultiHop(Technique):
         return interleaved(new, _READ * max(1, len(new)))
 
     def _missing(
-        self, task: Task, fresh: Sequence[Document], facts: list[str], asked: Sequence[str]
+        self,
+        task: Task,
+        fresh: Sequence[Document],
+        facts: list[str],
+        asked: Sequence[str],
+        *,
+        must: bool,
     ) -> Steps[tuple[list[str], str]]:
         """The queries of the next hop, or why there is none."""
         values = {
@@ -155,7 +171,7 @@ class MultiHop(Technique):
             "asked": list(asked[1:]),
         }
         try:
-            value = yield from ask(self._control, PROMPT, values, self._schema())
+            value = yield from ask(self._control, PROMPT, values, self._schema(must))
         except Exception as error:
             if not is_survivable(error):
                 raise
@@ -168,7 +184,7 @@ class MultiHop(Technique):
             return queries, ""
         return [], "no new query" if value["queries"] else "enough is known"
 
-    def _schema(self) -> dict[str, Any]:
+    def _schema(self, must: bool) -> dict[str, Any]:
         return object_of(
             "hop",
             "What the documents tell, and what is still to be searched.",
@@ -176,6 +192,7 @@ class MultiHop(Technique):
             queries=list_of(
                 text_of("a search query for what is missing", _QUERY),
                 self._fan_out,
-                "what is still to be searched; empty when enough is known",
+                "what is still to be searched" + ("" if must else "; empty when enough is known"),
+                int(must),
             ),
         )

@@ -99,9 +99,15 @@ ANY_MESSAGES = _Any()
 )
 def test_it_ends_when_the_model_asks_nothing_new(hop: Any, note: str) -> None:
     words = Words()
-    found = multi_hop(saying(hop), words).retriever.search(QUESTION)
+    found = multi_hop(saying(hop), words, min_hops=1).retriever.search(QUESTION)
     assert len(words.asked) == 1
     assert found.plan["children"][0]["note"] == f"x | {note}"
+
+
+def test_at_first_it_has_to_ask() -> None:
+    search = multi_hop(saying({"fact": "x", "queries": []}), Words()).retriever
+    events = list(search.stream(QUESTION))
+    assert any("[] should be non-empty" in e.message for e in events if isinstance(e, Warned))
 
 
 def asking_on() -> ScriptedChatModel:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ from agentlab.rag.techniques import (
     search_documents,
 )
 from agentlab.rag.techniques.evidence import different, interleaved
-from agentlab.rag.techniques.kinds import masked
+from agentlab.rag.techniques.kinds import kind_of
 from tests.rag.techniques.parts import Failing, Words, cited, saying
 
 TALK = [HumanMessage("How many days of leave are there?"), AIMessage("27 days.")]
@@ -262,6 +263,10 @@ def test_a_simple_question_costs_one_search_and_one_call() -> None:
         ("How did the sales of Arle change between 2020 and 2023?", "comparison"),
         ("Where was the director of the film Gull born?", "chain"),
         ("Who is the wife of the man who founded Halden?", "chain"),
+        ("In which country does the river end on which Vik lies?", "chain"),
+        ("Which is older, the bridge or the tower?", "comparison"),
+        ("What do Ola Vik and Per Dahl have in common?", "comparison"),
+        ("Which actor plays the pilot?", "single"),
     ],
 )
 def test_kinds(question: str, kind: str) -> None:
@@ -276,9 +281,11 @@ def test_out_of_scope_is_declined() -> None:
     assert not technique.search("When does the pump run at night?").declined
 
 
-def test_names_are_taken_out() -> None:
-    assert masked("Who wrote Sea of Glass?") == "Who wrote Arden of Brill?"
-    assert masked("Is Per Dahl, of Vik, old?") == "Is Arden, of Brill, old?"
+def test_a_long_question_is_told_in_time() -> None:
+    began = time.process_time()
+    kind_of("which more, or " * 50_000)
+    kind_of("Is " + "A and " * 50_000)
+    assert time.process_time() - began < 1
 
 
 # -- together
