@@ -87,6 +87,9 @@ def _engine() -> Iterator[Check]:
     else:
         yield Check("engine", "accelerator", "absent", "none: llama.cpp runs on the CPU", cuda)
     yield Check("engine", "llama.cpp", "ok", " ".join(engine.build().split()))
+    context, kept = engine.KV_BYTES >> 20, engine.KEPT_BYTES >> 20
+    bounds = f"a context up to {context} MiB (n_ctx), earlier prompts up to {kept} MiB (kept_mib)"
+    yield Check("engine", "memory", "ok", f"for each model, besides its file: {bounds}")
 
 
 def _models() -> Iterator[Check]:

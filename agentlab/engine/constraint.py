@@ -14,6 +14,7 @@ import re
 import tempfile
 import threading
 import weakref
+from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -206,12 +207,32 @@ def _read_tokenizer(weights: Weights) -> LLTokenizer:
     )
 
 
+_COMPILED = 64  # grammars kept a model
+_compiled: weakref.WeakKeyDictionary[Weights, OrderedDict[str, LLMatcher]] = (
+    weakref.WeakKeyDictionary()
+)
+_compiled_lock = threading.Lock()
+
+
+def _begin(weights: Weights, grammar: str) -> LLMatcher:
+    """A matcher at its beginning: a copy (microseconds) of one that was compiled before."""
+    from llguidance import LLMatcher
+
+    with _compiled_lock:
+        known = _compiled.setdefault(weights, OrderedDict())
+        matcher = known.get(grammar)
+        if matcher is None:
+            matcher = known[grammar] = LLMatcher(_tokenizer(weights), grammar, log_level=0)
+        known.move_to_end(grammar)
+        while len(known) > _COMPILED:
+            known.popitem(last=False)
+        return matcher.deep_copy()
+
+
 class _GuidanceMatcher:
     def __init__(self, weights: Weights, grammar: str) -> None:
-        from llguidance import LLMatcher
-
         self._weights = weights
-        self._matcher: LLMatcher = LLMatcher(_tokenizer(weights), grammar, log_level=0)
+        self._matcher = _begin(weights, grammar)
         self._check()
 
     def allows(self, token: int) -> bool:
@@ -257,8 +278,8 @@ def _nesting(gbnf: str) -> int:
 
 
 def _renew_lock() -> None:
-    global _stderr_lock
-    _stderr_lock = threading.Lock()
+    global _stderr_lock, _compiled_lock
+    _stderr_lock, _compiled_lock = threading.Lock(), threading.Lock()
 
 
 os.register_at_fork(after_in_child=_renew_lock)

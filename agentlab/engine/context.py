@@ -4,7 +4,7 @@ The same prompt must give the same logits whatever ran before. Rounding depends 
 batch a token is evaluated in, so prompts are evaluated in pieces that begin at fixed positions
 (multiples of ``n_batch``), and of an earlier prompt only whole such pieces are used again, or all
 of it where it comes again. Tokens that were decoded one by one are evaluated anew when they come
-back as part of a prompt.
+back as part of a prompt. What makes way for another prompt is set aside (kept.py).
 """
 
 from __future__ import annotations
@@ -12,19 +12,19 @@ from __future__ import annotations
 import ctypes
 import os
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from agentlab.engine.library import accelerator, llama, recent_problems
+from agentlab.engine.kept import Kept, Shelf, common_prefix
+from agentlab.engine.library import llama, recent_problems
+from agentlab.engine.options import ContextOptions, context_params, steps_only_forward
 from agentlab.engine.threads import Threads, usable_cores
 from agentlab.engine.weights import Weights
 from agentlab.errors import ContextOverflow, ModelError, TurnCancelled
 
-N_BATCH = 64  # tokens in a piece of a prompt: larger is hardly faster to read, smaller reuses more
-KV_BYTES = 512 * 1024**2  # what the KV cache may take where n_ctx is not given
 _ABORTED = 2
 
 # llama_decode asks a callback whether to stop, often. Python's own would take the GIL each time;
@@ -33,35 +33,29 @@ _libc = ctypes.CDLL(None)
 _is_set = ctypes.cast(_libc.strlen, llama.ggml_abort_callback)
 
 
-@dataclass(frozen=True, slots=True)
-class ContextOptions:
-    """The shape of a context.
+@dataclass(frozen=True, slots=True, eq=False)
+class Suspended:
+    """All that a context knows, to go on from there later."""
 
-    ``n_ctx`` is in tokens; None takes the trained length, or less where the KV cache would take
-    more than 512 MiB; 0 takes the trained length at any price. ``n_threads`` None means as
-    many as pay, at most every core this process may use.
-    """
+    state: NDArray[np.uint8]
+    evaluated: list[int]
+    exact: int
+    prompt: int
+    prompt_logits: NDArray[np.float32] | None
 
-    n_ctx: int | None = None
-    n_batch: int = N_BATCH
-    n_threads: int | None = None
+    @property
+    def size(self) -> int:
+        """Bytes of memory."""
+        return self.state.nbytes
 
 
 class Context:
     """One sequence of tokens that the model has read. Not for use from two threads at once."""
 
     def __init__(self, weights: Weights, options: ContextOptions) -> None:
-        params = llama.llama_context_default_params()
-        params.n_ctx = _context_length(weights, options.n_ctx)
-        params.n_batch = params.n_ubatch = min(options.n_batch, params.n_ctx)
-        params.n_seq_max = 1
         threads = Threads(options.n_threads or usable_cores(), fixed=options.n_threads is not None)
+        params = context_params(weights, options)
         params.n_threads = params.n_threads_batch = threads.count
-        params.no_perf = True
-        if not accelerator():
-            # Its rounding depends on the number of threads, which is not always the same.
-            params.flash_attn_type = llama.LLAMA_FLASH_ATTN_TYPE_DISABLED
-        _check_room(weights, params.n_ctx)
         recent_problems(clear=True)
         pointer = llama.llama_init_from_model(weights.pointer, params)
         if not pointer:
@@ -82,6 +76,7 @@ class Context:
         self._exact = 0  # how many of them were read in whole pieces
         self._prompt = 0  # how many of them are the prompt read last, all of it
         self._prompt_logits: NDArray[np.float32] | None = None
+        self.shelf = Shelf(0 if steps_only_forward(weights) else options.kept_bytes)
         self._again = False  # whether that prompt was just read again: its logits are the kept ones
         # The model must outlive its contexts, so the finalizer holds it.
         self._free = weakref.finalize(self, _free, os.getpid(), pointer, weights, self._abort)
@@ -116,8 +111,11 @@ class Context:
         pointer = llama.llama_get_logits_ith(self.pointer, -1)
         return np.ctypeslib.as_array(pointer, shape=(self.weights.n_vocab,))
 
-    def read(self, tokens: Sequence[int]) -> int:
+    def read(self, tokens: Sequence[int]) -> Generator[None, None, int]:
         """Make ``tokens`` the evaluated sequence, logits ready after the last one.
+
+        Yields:
+            Between two pieces of them, where the context may be suspended.
 
         Returns:
             How many of them did not have to be evaluated again.
@@ -137,6 +135,7 @@ class Context:
                 available=self.n_ctx - 1,
                 hint="shorten it, choose a memory that keeps less, or load with a larger n_ctx",
             )
+        self._begin_best(tokens)
         if self._keeps_prompt(tokens):
             self._again = True
             return needed
@@ -145,6 +144,8 @@ class Context:
             self._evaluate(tokens[start : start + self.n_batch])
             if self.n_past % self.n_batch == 0:
                 self._exact = self.n_past
+            if self.n_past < needed:
+                yield
         self._prompt, self._prompt_logits = needed, self.last_logits.copy()
         return reused
 
@@ -177,6 +178,7 @@ class Context:
                 hint="load with a larger n_ctx",
             )
         first = start - 1  # the position whose logits predict `start`
+        self._begin_best(tokens[: first - first % self.n_batch + 1])
         begin = self._keep_common(tokens[: first - first % self.n_batch])
         for at in range(begin, len(tokens) - 1, self.n_batch):
             piece = tokens[at : min(at + self.n_batch, len(tokens) - 1)]
@@ -192,6 +194,113 @@ class Context:
         llama.llama_memory_clear(self._memory, False)
         self._evaluated.clear()
         self._exact = self._prompt = 0
+
+    # -- going back to what was read earlier --------------------------------------------------
+
+    def _begin_best(self, tokens: Sequence[int]) -> None:
+        """Go to the sequence from which the least of ``tokens`` has to be read.
+
+        What is here is set aside where going on would drop a piece of it.
+        """
+        if not self.shelf.limit:
+            return
+        wanted = np.asarray(tokens, dtype=np.int32)
+        mine = np.asarray(self._evaluated[: max(self._exact, self._prompt)], dtype=np.int32)
+        if len(wanted) == self._prompt == common_prefix(mine, wanted):
+            return
+        own = common_prefix(mine[: self._exact], wanted[:-1])
+        own -= own % self.n_batch
+        found = self.shelf.best(wanted, self.n_batch, own)
+        if self._exact - own >= self.n_batch:
+            self._set_aside(mine)
+        if found is not None:
+            self._restore(found)
+
+    def _set_aside(self, tokens: NDArray[np.int32]) -> None:
+        if self.shelf.covers(tokens[: self._exact]):
+            return
+        if len(tokens) * self.weights.kv_bytes_per_token > self.shelf.limit:
+            return
+        kept = self.snapshot()
+        if kept is not None:
+            self.shelf.put(kept)
+
+    def snapshot(self) -> Kept | None:
+        """A copy of what was read last; what was decoded after it is dropped. None: impossible."""
+        size = max(self._exact, self._prompt)
+        self._drop_from(size)
+        if not size or self.n_past != size:
+            return None
+        state = self._state()
+        if state is None:
+            return None
+        logits = self._prompt_logits if self._prompt == size else None
+        return Kept(np.asarray(self._evaluated, dtype=np.int32), self._exact, state, logits)
+
+    def _restore(self, kept: Kept) -> bool:
+        """Make ``kept`` the evaluated sequence; False, and nothing evaluated, where it fails."""
+        if not self._set_state(kept.state, len(kept.tokens)):
+            return False
+        self._evaluated = kept.tokens.tolist()
+        self._exact = kept.exact
+        if kept.logits is not None:
+            self._prompt, self._prompt_logits = len(kept.tokens), kept.logits
+        return True
+
+    def adopt(self, kept: Kept) -> bool:
+        """Make a sequence that another context read the evaluated one; False where it fails."""
+        wanted = kept.tokens
+        fits = 0 < len(wanted) < self.n_ctx and 0 <= kept.exact <= len(wanted)
+        known = fits and int(wanted.min()) >= 0 and int(wanted.max()) < self.weights.n_vocab
+        logits = kept.logits is None or len(kept.logits) == self.weights.n_vocab
+        if not (known and logits and kept.exact % self.n_batch == 0):
+            return False
+        self._begin_best(wanted.tolist())
+        return self._restore(kept)
+
+    def suspend(self, room: int) -> Suspended | None:
+        """A copy of all that is here, decoded tokens too; None where it takes over ``room`` bytes.
+
+        Logits are not in it: whoever goes on evaluates a token first.
+        """
+        if len(self._evaluated) * self.weights.kv_bytes_per_token > room:
+            return None
+        state = self._state()
+        if state is None:
+            return None
+        known = list(self._evaluated)
+        return Suspended(state, known, self._exact, self._prompt, self._prompt_logits)
+
+    def resume(self, suspended: Suspended) -> None:
+        """Go back to where :meth:`suspend` was called.
+
+        Raises:
+            ModelError: llama.cpp does not take the copy back.
+        """
+        if not self._set_state(suspended.state, len(suspended.evaluated)):
+            raise ModelError("llama.cpp cannot go on with a request that gave way to another")
+        self._evaluated = list(suspended.evaluated)
+        self._exact, self._prompt = suspended.exact, suspended.prompt
+        self._prompt_logits = suspended.prompt_logits
+        self._again = False
+
+    def _state(self) -> NDArray[np.uint8] | None:
+        state = np.empty(llama.llama_state_seq_get_size(self.pointer, 0), dtype=np.uint8)
+        place = state.ctypes.data_as(ctypes.POINTER(ctypes.c_uint8))
+        written = llama.llama_state_seq_get_data(self.pointer, place, state.nbytes, 0)
+        return state if 0 < written == state.nbytes else None
+
+    def _set_state(self, state: NDArray[np.uint8], tokens: int) -> bool:
+        self.forget()  # first of all: cells are then taken from the beginning, in order
+        place = state.ctypes.data_as(ctypes.POINTER(ctypes.c_uint8))
+        read = llama.llama_state_seq_set_data(self.pointer, place, state.nbytes, 0)
+        last = llama.llama_memory_seq_pos_max(self._memory, 0)
+        if read == state.nbytes and last == tokens - 1:
+            return True
+        self.forget()
+        return False
+
+    # -- keeping what is here ------------------------------------------------------------------
 
     def _keeps_prompt(self, tokens: Sequence[int]) -> bool:
         """Whether ``tokens`` are the last prompt again; what was decoded after it is dropped."""
@@ -272,29 +381,6 @@ def log_softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
     wide -= wide.max()
     wide -= np.log(np.exp(wide).sum())
     return wide.astype(np.float32)
-
-
-def _context_length(weights: Weights, n_ctx: int | None) -> int:
-    if n_ctx:
-        return n_ctx
-    if n_ctx == 0:
-        return weights.n_ctx_train
-    fits = KV_BYTES // max(weights.kv_bytes_per_token, 1)
-    return min(weights.n_ctx_train, max(fits - fits % 256, 256))
-
-
-def _check_room(weights: Weights, n_ctx: int) -> None:
-    """Refuse what could never fit: the system would end the process instead."""
-    if accelerator() or "SC_PHYS_PAGES" not in os.sysconf_names:
-        return
-    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    needed = n_ctx * weights.kv_bytes_per_token
-    if needed > memory:
-        raise ModelError(
-            f"a context of {n_ctx} tokens needs {needed / 1e9:.1f} GB, "
-            f"and this machine has {memory / 1e9:.1f} GB",
-            hint="give a smaller n_ctx",
-        )
 
 
 def _free(process: int, pointer: llama.llama_context_p, _weights: Weights, _abort: object) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from agentlab.engine.constraint import Constraint, Matcher, candidates_of
 from agentlab.engine.context import Context, log_softmax
@@ -66,8 +67,11 @@ class Piece:
     timings: Timings | None = None
 
 
-def decode(context: Context, request: Request) -> Iterator[Piece]:
+def decode(context: Context, request: Request) -> Iterator[Piece | None]:
     """Read the prompt, then yield pieces until the answer ends.
+
+    None, and any piece, is where the context may be suspended; the next step begins with an
+    evaluation.
 
     Raises:
         ContextOverflow: the prompt does not fit.
@@ -77,7 +81,7 @@ def decode(context: Context, request: Request) -> Iterator[Piece]:
     weights = context.weights
     matcher = request.constraint.matcher(weights) if request.constraint else None
     began = time.perf_counter()
-    cached = context.read(request.tokens)
+    cached = yield from context.read(request.tokens)
     read = time.perf_counter()
     text = TextStream(request.stop)
     limit = context.n_ctx - len(request.tokens)
@@ -89,7 +93,7 @@ def decode(context: Context, request: Request) -> Iterator[Piece]:
         if request.sampling.penalises:
             chain.accept(request.tokens[-PENALTY_WINDOW:])
         while finish is None:
-            token = _choose(context, chain, matcher)
+            token = _choose(context, chain, matcher, request.sampling.penalises)
             if weights.ends_generation(token):
                 finish = "stop"
                 break
@@ -109,26 +113,45 @@ def decode(context: Context, request: Request) -> Iterator[Piece]:
     yield Piece(text.finish(), finish=finish, timings=timings)
 
 
-def _choose(context: Context, chain: SamplerChain, matcher: Matcher | None) -> int:
-    if matcher is None and context.logits_are_native:
-        return chain.sample(context.pointer)
-    logits = context.last_logits
-    everything = np.arange(len(logits), dtype=np.int32)
-    _memory, candidates = candidates_of(everything, logits)
-    token = chain.choose(candidates)
-    if matcher is not None and not matcher.allows(token):
-        allowed = matcher.allowed()
-        if not len(allowed):  # llama.cpp would end the process
-            raise GrammarError(
-                "the grammar came to a place where no token of the model fits",
-                hint="look for a rule that can never be met",
-            )
-        _memory, candidates = candidates_of(allowed, logits[allowed])
-        token = chain.choose(candidates)
+def _choose(context: Context, chain: SamplerChain, matcher: Matcher | None, penalises: bool) -> int:
+    """The next token: drawn from all, and drawn again from those allowed where it is not allowed.
+
+    Of a token t with probability p(t) among all, and Z the probability of all that are allowed,
+    that makes p(t) + (1 - Z) p(t) / Z = p(t) / Z, as if the others had been left out at first. (A
+    filter such as top_k is applied in each draw.)
+    """
+    native = context.logits_are_native
+    if native and (matcher is None or not penalises):
+        token = chain.sample(context.pointer)  # accepts it too, which only penalties remember
+        if matcher is None:
+            return token
+    else:
+        token = _drawn(chain, context.last_logits)
     if matcher is not None:
+        if not matcher.allows(token):
+            token = _drawn(chain, context.last_logits, _allowed(matcher))
         matcher.accept(token)
     chain.accept([token])
     return token
+
+
+def _drawn(
+    chain: SamplerChain, logits: NDArray[np.float32], among: NDArray[np.int32] | None = None
+) -> int:
+    """A token, of all or ``among`` some; nothing is accepted."""
+    tokens = np.arange(len(logits), dtype=np.int32) if among is None else among
+    _memory, candidates = candidates_of(tokens, logits if among is None else logits[among])
+    return chain.choose(candidates)
+
+
+def _allowed(matcher: Matcher) -> NDArray[np.int32]:
+    allowed = matcher.allowed()
+    if not len(allowed):  # llama.cpp would end the process
+        raise GrammarError(
+            "the grammar came to a place where no token of the model fits",
+            hint="look for a rule that can never be met",
+        )
+    return allowed
 
 
 def _logprobs(context: Context, token: int, top: int | None) -> tuple[TokenLogprob, ...]:

@@ -1,4 +1,4 @@
-"""The engine: a thread that owns a context and serves requests one after the other.
+"""The engine: a thread that owns a context and serves requests, one at a time, by turns.
 
 Requests may come from any thread or event loop. Each gets its own queue of pieces, so a slow reader
 holds nobody up, and a reader that stops reading stops its request within a token.
@@ -12,20 +12,23 @@ import os
 import queue
 import threading
 import weakref
-from collections.abc import AsyncGenerator, Callable, Generator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Generator, Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from agentlab import cancellation
-from agentlab.engine.context import Context, ContextOptions
+from agentlab.engine.context import Context
 from agentlab.engine.decoding import Piece, Request, decode
+from agentlab.engine.kept import Kept, KeptTotals
 from agentlab.engine.loading import interruptible
+from agentlab.engine.options import ContextOptions
+from agentlab.engine.saving import read_sequence, write_sequence
+from agentlab.engine.turns import END, Job, Line, Turn, Work
 from agentlab.engine.weights import LoadOptions, Weights, find_weights, free_all, load_weights
-from agentlab.errors import ModelError, TurnCancelled
+from agentlab.errors import CorruptStore, ModelError, TurnCancelled
 
-_END = object()
 _PATIENCE = 5.0  # seconds for a thread to end: an evaluation stops within one operation
 
 
@@ -37,45 +40,40 @@ class Score:
     likeliest: tuple[int, ...]  # the token the model would have taken at temperature 0
 
 
-class _Job:
-    """A piece of work for the engine's thread: what it yields goes to ``put``, then ``_END``."""
-
-    def __init__(self, work: Callable[[Context], Iterator[Any]], put: Callable[[Any], Any]) -> None:
-        self.work = work
-        self.put = put
-        self.cancelled = False
-
-
 class _Worker:
     """What the thread holds. Not the Engine itself, which may then be collected."""
 
     def __init__(self, weights: Weights, options: ContextOptions) -> None:
         self.context = Context(weights, options)
-        self.jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self.line = Line()
         # Reentrant: the collector may close an abandoned stream while this thread holds it.
         self.lock = threading.RLock()
-        self.running: _Job | None = None
+        self.news: queue.SimpleQueue[None] = queue.SimpleQueue()  # a job came, or the end
+        self.running: Job | None = None
         self.closed = False
         self.silent = False
         self.process = os.getpid()
         self.thread = threading.Thread(target=self._serve, name="agentlab-engine", daemon=True)
         self.thread.start()
 
-    def submit(self, job: _Job) -> None:
+    def submit(self, job: Job) -> None:
         if self.process != os.getpid():
             raise ModelError("this engine belongs to the process that this one was forked from")
         with self.lock:
             if self.closed:
                 raise ModelError("this engine is closed")
-            self.jobs.put(job)
+            self.line.add(job)
+        self.news.put(None)
 
-    def cancel(self, job: _Job) -> None:
+    def cancel(self, job: Job) -> None:
         if self.process != os.getpid():  # the lock may be held by a thread that is not here
             return
         with self.lock:
             job.cancelled = True
             if self.running is job:
                 self.context.abort()
+            else:
+                job.suspended = None
 
     def close(self, *, silent: bool = False) -> None:
         """End the thread, and with it every job; whoever waits for one gets TurnCancelled.
@@ -90,34 +88,68 @@ class _Worker:
             if self.running is not None:
                 self.running.cancelled = True
                 self.context.abort()
-            self.jobs.put(None)
+        self.news.put(None)
 
     def _serve(self) -> None:
-        while (job := self.jobs.get()) is not None:
-            self._run(job)
-            del job  # what was asked last must not stay while nothing is
+        while True:
+            self.news.get()
+            while (job := self._next()) is not None:
+                self._run(job)
+                del job  # what was asked last must not stay while nothing is
+            if self.closed:
+                break
         self.context.close()
 
-    def _run(self, job: _Job) -> None:
+    def _next(self) -> Job | None:
+        with self.lock:
+            if self.closed:
+                for job in self.line.clear():
+                    self._refuse(job, TurnCancelled())
+            return self.line.next()
+
+    def _run(self, job: Job) -> None:
+        """Work at ``job`` until it ends or gives way."""
         with self.lock:
             if job.cancelled or self.closed:
                 self._refuse(job, TurnCancelled())
                 return
             self.context.clear_abort()
             self.running = job
+        turn = Turn()
         try:
-            for piece in job.work(self.context):
+            if job.suspended is not None:
+                self.context.resume(job.suspended)
+                job.suspended = None
+            if job.steps is None:
+                job.steps = job.work(self.context)
+            for piece in job.steps:
                 if job.cancelled:
                     raise TurnCancelled
-                job.put(piece)
-            job.put(_END)
+                if piece is not None:
+                    job.put(piece)
+                if turn.over and self._gives_way(job):
+                    return
+            job.put(END)
         except BaseException as error:  # noqa: BLE001 - it belongs to whoever asked
             self._refuse(job, error)
         finally:
             with self.lock:
                 self.running = None
 
-    def _refuse(self, job: _Job, error: BaseException) -> None:
+    def _gives_way(self, job: Job) -> bool:
+        with self.lock:
+            if not self.line:
+                return False
+            room = self.context.shelf.limit - self.line.suspended_bytes
+        job.suspended = self.context.suspend(room)
+        if job.suspended is None:
+            return False
+        with self.lock:
+            self.line.add(job)
+        return True
+
+    def _refuse(self, job: Job, error: BaseException) -> None:
+        job.steps = job.suspended = None
         if not self.silent:
             job.put(error)
 
@@ -166,6 +198,53 @@ class Engine:
         scores: list[Score] = list(self._results(work))
         return scores[0]
 
+    def save(self, path: Path, prompt: Sequence[int], key: Mapping[str, Any]) -> None:
+        """Write to ``path`` what the model has read of ``prompt``; it is read now if it was not.
+
+        ``key`` says what the file belongs to: with another one :meth:`load` refuses it.
+
+        Raises:
+            ContextOverflow: the prompt does not fit.
+            ModelError: the model's state cannot be copied.
+            OSError: it cannot be written.
+        """
+
+        def work(context: Context) -> Iterator[Kept | None]:
+            yield from context.read(prompt)
+            yield context.snapshot()
+
+        found: list[Kept | None] = list(self._results(work))
+        if found[0] is None:
+            raise ModelError("llama.cpp cannot copy what this model has read")
+        write_sequence(path, found[0], key)
+
+    def load(self, path: Path, key: Mapping[str, Any]) -> int:
+        """Take up what :meth:`save` wrote: prompts that begin like that one begin there.
+
+        Returns:
+            How many tokens it was.
+
+        Raises:
+            CorruptStore: the file is damaged, or belongs to another ``key``.
+            OSError: it cannot be read.
+        """
+        kept = read_sequence(path, key)
+
+        def work(context: Context) -> Iterator[bool]:
+            yield context.adopt(kept)
+
+        if list(self._results(work)) != [True]:
+            raise CorruptStore(
+                f"llama.cpp does not take back what is in {str(path)!r}",
+                hint="delete it: the prompt is then read anew",
+            )
+        return len(kept.tokens)
+
+    @property
+    def kept(self) -> KeptTotals:
+        """What of earlier prompts is set aside in host memory, besides the context's own."""
+        return self._worker.context.shelf.totals
+
     def __deepcopy__(self, _memo: object) -> Engine:
         return self
 
@@ -174,23 +253,21 @@ class Engine:
         self._stop()
         self._worker.thread.join(timeout=_PATIENCE)
 
-    def _results(self, work: Callable[[Context], Iterator[Any]]) -> Generator[Any, None, None]:
+    def _results(self, work: Work) -> Generator[Any, None, None]:
         results: queue.SimpleQueue[Any] = queue.SimpleQueue()
-        job = _Job(work, results.put)
+        job = Job(work, results.put)
         with ExitStack() as stack:
             stack.callback(self._worker.cancel, job)
             scope = cancellation.current()
             if scope is not None:
                 stack.enter_context(scope.listening(lambda: results.put(TurnCancelled())))
             self._worker.submit(job)
-            while (result := results.get()) is not _END:
+            while (result := results.get()) is not END:
                 if isinstance(result, BaseException):
                     raise result
                 yield result
 
-    async def _aresults(
-        self, work: Callable[[Context], Iterator[Any]]
-    ) -> AsyncGenerator[Any, None]:
+    async def _aresults(self, work: Work) -> AsyncGenerator[Any, None]:
         loop = asyncio.get_running_loop()
         results: asyncio.Queue[Any] = asyncio.Queue()
 
@@ -198,14 +275,14 @@ class Engine:
             with suppress(RuntimeError):  # a loop that was closed has nobody left to tell
                 loop.call_soon_threadsafe(results.put_nowait, result)
 
-        job = _Job(work, put)
+        job = Job(work, put)
         with ExitStack() as stack:
             stack.callback(self._worker.cancel, job)
             scope = cancellation.current()
             if scope is not None:
                 stack.enter_context(scope.listening(lambda: put(TurnCancelled())))
             self._worker.submit(job)
-            while (result := await results.get()) is not _END:
+            while (result := await results.get()) is not END:
                 if isinstance(result, BaseException):
                     raise result
                 yield result

@@ -26,8 +26,8 @@ _ALL = "buffer, window:4, tokens:2000 (or tokens:50%), summary, summary_buffer:3
 def parse_memory(spec: str, model: BaseChatModel | None = None) -> Memory:
     """The memory that ``spec`` names; ``model`` counts its tokens and writes its summaries.
 
-    ``buffer``, ``window:TURNS``, ``tokens:COUNT``, ``tokens:SHARE%``, ``summary``,
-    ``summary_buffer:TURNS``. Without a number: 4 turns, half of the context, 3 turns.
+    ``buffer``, ``window:TURNS``, ``window:TURNS-MOST``, ``tokens:COUNT``, ``tokens:SHARE%``,
+    ``summary``, ``summary_buffer:TURNS``. Without a number: 4 turns, half of the context, 3 turns.
 
     Raises:
         ConfigError: ``spec`` is none of these, its number is wrong, or it needs a model.
@@ -52,7 +52,7 @@ def parse_memory(spec: str, model: BaseChatModel | None = None) -> Memory:
         case "buffer":
             return BufferMemory()
         case "window":
-            return WindowMemory(_number(argument, spec) if colon else 4)
+            return _window(argument, spec) if colon else WindowMemory()
         case "tokens":
             assert model is not None
             return (
@@ -64,6 +64,11 @@ def parse_memory(spec: str, model: BaseChatModel | None = None) -> Memory:
         case _:
             assert model is not None
             return SummaryBufferMemory(model, keep_turns=_number(argument, spec) if colon else 3)
+
+
+def _window(argument: str, spec: str) -> Memory:
+    least, dash, most = argument.partition("-")
+    return WindowMemory(_number(least, spec), _number(most, spec) if dash else None)
 
 
 def _tokens(argument: str, spec: str, model: BaseChatModel) -> Memory:

@@ -18,19 +18,27 @@ from agentlab.recording.counts import counted_context
 class WindowMemory(Memory):
     """Shows the last ``turns`` turns, and every system message.
 
+    With ``most`` it shows at least ``turns`` and at most ``most``: the window grows by a turn each
+    time, and is cut back to ``turns`` when it would be larger than ``most``. A window that moves
+    every turn changes the beginning of every prompt, which a model then has to read anew; this one
+    leaves it as it is in most turns.
+
     Raises:
-        ConfigError: ``turns`` is not a whole number from 1.
+        ConfigError: ``turns`` is not a whole number from 1, or ``most`` is less.
     """
 
-    def __init__(self, turns: int = 4) -> None:
+    def __init__(self, turns: int = 4, most: int | None = None) -> None:
         self.turns = whole(turns, "turns")
+        self.most = self.turns if most is None else whole(most, "most", least=self.turns)
 
     @property
     def spec(self) -> str:
-        return f"window:{self.turns}"
+        return f"window:{self.turns}" + (f"-{self.most}" if self.most > self.turns else "")
 
     def view(self, history: Sequence[BaseMessage]) -> list[BaseMessage]:
-        return keep_last(split(history), self.turns)
+        found = split(history)
+        over = max(0, len(found.turns) - self.turns)
+        return keep_last(found, self.turns + over % (self.most - self.turns + 1))
 
 
 class TokenMemory(Memory):

@@ -31,17 +31,23 @@ class CallParameters(BaseModel):
     frequency_penalty: float = Field(0.0, ge=-2, le=2)
     presence_penalty: float = Field(0.0, ge=-2, le=2)
     seed: int | None = Field(None, ge=0, le=MAX_SEED, description="None: a new one each call")
+    n: int | None = Field(None, ge=1, le=128, description="answers of one generate; None: 1")
     max_tokens: int | None = Field(1024, ge=1, description="None: to the end of the context")
     stop: tuple[_Text, ...] | _Text | None = None
     logprobs: bool = False
     top_logprobs: int | None = Field(None, ge=0, le=100)
 
-    def sampling(self) -> Sampling:
-        """How each token is chosen; a seed is drawn where none was given."""
+    def sampling(self, number: int = 0) -> Sampling:
+        """How each token of the answer ``number`` is chosen.
+
+        A seed is drawn where none was given; of several answers each has the next one.
+        """
         from agentlab.engine import Sampling
 
+        seed = secrets.randbelow(MAX_SEED + 1) if self.seed is None else self.seed + number
+        seed %= MAX_SEED + 1
         return Sampling(
-            seed=secrets.randbelow(MAX_SEED + 1) if self.seed is None else self.seed,
+            seed=seed,
             temperature=self.temperature,
             top_p=self.top_p,
             top_k=self.top_k,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from langchain_core.messages import AIMessage, AIMessageChunk
 from langchain_core.messages.ai import InputTokenDetails, UsageMetadata
-from langchain_core.outputs import ChatGenerationChunk
+from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 
 if TYPE_CHECKING:
     from agentlab.engine import Piece, Request, Timings, TokenLogprob
@@ -22,6 +22,19 @@ def message_of(pieces: Sequence[Piece], request: Request, model: str) -> AIMessa
         usage_metadata=_usage(last.timings) if last.timings else None,
         response_metadata=_metadata(last, request, model)
         | ({"logprobs": _openai_logprobs(logprobs)} if request.top_logprobs is not None else {}),
+    )
+
+
+def result_of(answers: Sequence[AIMessage]) -> ChatResult:
+    """All answers of a call."""
+    return ChatResult(
+        generations=[
+            ChatGeneration(
+                message=answer,
+                generation_info={"finish_reason": answer.response_metadata["finish_reason"]},
+            )
+            for answer in answers
+        ]
     )
 
 

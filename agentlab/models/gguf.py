@@ -6,25 +6,27 @@ import asyncio
 import functools
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import aclosing, closing
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
 from langchain_core.language_models import BaseChatModel, LanguageModelInput
-from langchain_core.messages import AIMessage, BaseMessage
-from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
+from langchain_core.messages import BaseMessage
+from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from langchain_core.runnables import Runnable
-from pydantic import ConfigDict, Field, PrivateAttr, ValidationError
+from pydantic import ConfigDict, PrivateAttr, ValidationError
 
 from agentlab.errors import ConfigError
 from agentlab.models._gguf_format import FORMATS, constraint_of, structured
+from agentlab.models._gguf_loading import LoadParameters, build_key
 from agentlab.models._gguf_parameters import (
     PER_CALL,
     CallParameters,
     call_parameters,
     wrong_parameter,
 )
-from agentlab.models._gguf_reply import chunk_of, message_of
+from agentlab.models._gguf_reply import chunk_of, message_of, result_of
 from agentlab.models._parameters import check_parameters
 from agentlab.models.checksums import sha256_of, stamp_of
 from agentlab.models.files import check_gguf
@@ -45,12 +47,10 @@ def _sum(path: Path, _stamp: tuple[int, ...]) -> str:
 
 
 if TYPE_CHECKING:  # a replay makes the model and never needs llama.cpp
-    from agentlab.engine import Constraint, ContextOptions, Engine, LoadOptions, Request
-
-_N_BATCH = 64  # agentlab.engine.N_BATCH
+    from agentlab.engine import Constraint, Engine, Request
 
 
-class GGUFChatModel(CallParameters, BaseChatModel):
+class GGUFChatModel(CallParameters, LoadParameters, BaseChatModel):
     """A chat model over llama.cpp, loaded when first asked. Make it with ``load_model``.
 
     Same messages, parameters and seed give the same tokens on one machine and build, whatever ran
@@ -70,15 +70,6 @@ class GGUFChatModel(CallParameters, BaseChatModel):
 
     path: Path
     spec: str
-    n_ctx: int | None = Field(
-        None, ge=0, le=2**31 - 1, description="tokens; 0: as trained; None: what fits"
-    )
-    n_batch: int = Field(_N_BATCH, ge=1, le=2**20, description="tokens read at once")
-    n_threads: int | None = Field(None, ge=1, le=512, description="None: as many as pay")
-    n_gpu_layers: int | None = Field(None, ge=-1, description="-1: all; None: all on a GPU build")
-    main_gpu: int = Field(0, ge=0)
-    tensor_split: tuple[float, ...] | None = None
-    chat_template: str | None = Field(None, description="jinja2, or 'chatml'; None: the file's own")
 
     _engine: Engine | None = PrivateAttr(None)
     _template: tuple[str | None, ChatTemplate] | None = PrivateAttr(None)
@@ -129,7 +120,7 @@ class GGUFChatModel(CallParameters, BaseChatModel):
         raise_if_offline(f"load the model {self.model_name}")
         from agentlab.engine import open_engine
 
-        self._engine = open_engine(self.path, *self._options())
+        self._engine = open_engine(self.path, *self.engine_options())
         return self._engine
 
     def hold(self) -> None:
@@ -140,13 +131,7 @@ class GGUFChatModel(CallParameters, BaseChatModel):
         """
         from agentlab.engine import find_engine
 
-        self._engine = find_engine(self.path, *self._options())
-
-    def _options(self) -> tuple[LoadOptions, ContextOptions]:
-        from agentlab.engine import ContextOptions, LoadOptions
-
-        load = LoadOptions(self.n_gpu_layers, self.main_gpu, self.tensor_split)
-        return load, ContextOptions(self.n_ctx, self.n_batch, self.n_threads)
+        self._engine = find_engine(self.path, *self.engine_options())
 
     async def _loaded(self) -> None:
         """Load the model, if it is not, without holding up the event loop."""
@@ -219,6 +204,36 @@ class GGUFChatModel(CallParameters, BaseChatModel):
             "first": first,
         }
 
+    def save_state(self, path: str | Path, messages: LanguageModelInput) -> None:
+        """Write what it has read of ``messages`` to ``path``, so that a later process need not.
+
+        They are read now if they were not.
+
+        Raises:
+            ContextOverflow: they do not fit.
+            OSError: it cannot be written.
+        """
+        tokens = self.template.tokens(self._convert_input(messages).to_messages())
+        self.engine.save(Path(path), tokens, self._state_key())
+
+    def load_state(self, path: str | Path) -> int:
+        """Take up what :meth:`save_state` wrote: a prompt that begins like that one begins there.
+
+        Answers are those that it would give without. Load only what you wrote: llama.cpp checks
+        little of what is in it.
+
+        Returns:
+            How many tokens it has read by that.
+
+        Raises:
+            CorruptStore: the file is damaged, or of another model, build or settings.
+            OSError: it cannot be read.
+        """
+        return self.engine.load(Path(path), self._state_key())
+
+    def _state_key(self) -> dict[str, Any]:
+        return {"model": _sum(self.path, stamp_of(self.path)), **build_key(self)}
+
     @property
     def _identifying_params(self) -> Mapping[str, Any]:
         """What LangChain's cache keys answers by."""
@@ -244,9 +259,11 @@ class GGUFChatModel(CallParameters, BaseChatModel):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        request = self._request(messages, stop, kwargs)
-        with closing(self.engine.generate(request)) as pieces:
-            return _result(message_of(list(pieces), request, self.model_name))
+        answers = []
+        for request in self._requests(messages, stop, kwargs):
+            with closing(self.engine.generate(request)) as pieces:
+                answers.append(message_of(list(pieces), request, self.model_name))
+        return result_of(answers)
 
     async def _agenerate(
         self,
@@ -256,10 +273,12 @@ class GGUFChatModel(CallParameters, BaseChatModel):
         **kwargs: Any,
     ) -> ChatResult:
         await self._loaded()
-        request = self._request(messages, stop, kwargs)
-        async with aclosing(self.engine.agenerate(request)) as pieces:
-            found = [piece async for piece in pieces]
-        return _result(message_of(found, request, self.model_name))
+        answers = []
+        for request in self._requests(messages, stop, kwargs):
+            async with aclosing(self.engine.agenerate(request)) as pieces:
+                found = [piece async for piece in pieces]
+            answers.append(message_of(found, request, self.model_name))
+        return result_of(answers)
 
     def _stream(
         self,
@@ -323,10 +342,23 @@ class GGUFChatModel(CallParameters, BaseChatModel):
     def _request(
         self, messages: Sequence[BaseMessage], stop: Sequence[str] | None, given: dict[str, Any]
     ) -> Request:
+        """The one request of a stream."""
+        requests = self._requests(messages, stop, given)
+        if len(requests) > 1:
+            raise ConfigError(
+                f"{self.model_name} streams one answer, not n={len(requests)}",
+                hint="call generate, which gives n answers",
+            )
+        return requests[0]
+
+    def _requests(
+        self, messages: Sequence[BaseMessage], stop: Sequence[str] | None, given: dict[str, Any]
+    ) -> list[Request]:
+        """One for each of ``n`` answers: the prompt is read for the first alone."""
         from agentlab.engine import Request
 
         now, constraint = self._checked(given if stop is None else {**given, "stop": stop})
-        return Request(
+        first = Request(
             tokens=tuple(self.template.tokens(messages)),
             sampling=now.sampling(),
             max_tokens=now.max_tokens,
@@ -334,6 +366,7 @@ class GGUFChatModel(CallParameters, BaseChatModel):
             constraint=constraint,
             top_logprobs=now.rivals,
         )
+        return [replace(first, sampling=now.sampling(number)) for number in range(now.n or 1)]
 
     def _checked(self, given: Mapping[str, Any]) -> tuple[CallParameters, Constraint | None]:
         check_parameters(given, PER_CALL | FORMATS, self.model_name)
@@ -342,11 +375,6 @@ class GGUFChatModel(CallParameters, BaseChatModel):
 
 
 _OWN = set(GGUFChatModel.model_fields) - set(BaseChatModel.model_fields) - {"path", "spec"}
-
-
-def _result(message: AIMessage) -> ChatResult:
-    info = {"finish_reason": message.response_metadata["finish_reason"]}
-    return ChatResult(generations=[ChatGeneration(message=message, generation_info=info)])
 
 
 def create(path: Path, spec: str, /, **params: Any) -> GGUFChatModel:

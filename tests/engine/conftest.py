@@ -33,8 +33,11 @@ def box() -> Path:
 
 @pytest.fixture(scope="session")
 def engine(box: Path) -> Engine:
-    """A short context in short pieces: small prompts fill and reuse them."""
-    return open_engine(box, LoadOptions(), ContextOptions(n_ctx=512, n_batch=16))
+    """A short context in short pieces: small prompts fill and reuse them.
+
+    It keeps nothing but its last prompt, so that asking for another makes it cold.
+    """
+    return open_engine(box, LoadOptions(), ContextOptions(n_ctx=512, n_batch=16, kept_bytes=0))
 
 
 Ask = Callable[..., list[Piece]]

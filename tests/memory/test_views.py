@@ -46,6 +46,27 @@ def test_window_keeps_system_and_the_last_turns() -> None:
     assert WindowMemory(turns=9).view(history) == history
 
 
+def test_a_window_that_grows_and_is_cut_back_shows_the_same_beginning_for_some_turns() -> None:
+    memory = WindowMemory(turns=2, most=4)
+    history = [SystemMessage("s")]
+    shown, beginnings = [], []
+    for number in range(1, 12):
+        history += turn(number)
+        view = memory.view(history)
+        assert view[0] == history[0]
+        assert view[1:] == history[-len(view) + 1 :]
+        shown.append(sum(isinstance(message, HumanMessage) for message in view))
+        beginnings.append(view[1].text)
+    assert shown == [1, 2, 3, 4, 2, 3, 4, 2, 3, 4, 2]
+    assert len(set(beginnings)) == 4
+
+
+@pytest.mark.parametrize("most", [1, 0, True, "4"])
+def test_the_most_a_window_shows_is_not_less_than_the_least(most: object) -> None:
+    with pytest.raises(ConfigError, match="most"):
+        WindowMemory(turns=2, most=most)  # type: ignore[arg-type]
+
+
 def test_window_starts_on_a_user_message() -> None:
     greeting = AIMessage("Hello, I am your assistant.")
     assert WindowMemory(turns=1).view([greeting, *turn(1), *turn(2)]) == turn(2)
@@ -145,6 +166,8 @@ def test_composes_as_a_runnable() -> None:
         ("buffer", "buffer"),
         ("window", "window:4"),
         (" Window:2 ", "window:2"),
+        ("window:2-4", "window:2-4"),
+        ("window:2-2", "window:2"),
         ("tokens:2000", "tokens:2000"),
         ("summary", "summary"),
         ("summary_buffer", "summary_buffer:3"),
@@ -168,7 +191,18 @@ def test_parse_share_of_the_context() -> None:
 
 @pytest.mark.parametrize(
     "spec",
-    ["", "window:", "window:x", "window:0", "window:-1", "buffer:3", "tokens:x%", "tokens:0%"],
+    [
+        "",
+        "window:",
+        "window:x",
+        "window:0",
+        "window:-1",
+        "window:4-2",
+        "window:2-",
+        "buffer:3",
+        "tokens:x%",
+        "tokens:0%",
+    ],
 )
 def test_parse_refuses(spec: str) -> None:
     with pytest.raises(ConfigError):

@@ -57,6 +57,13 @@ def _tokens(repl: Repl, _argument: str) -> None:
     if used is not None:
         of = f" of {length:,} tokens, {length - used:,} left" if length else " tokens"
         repl.console.line(f"context  {used:,}{of}")
+    engine = getattr(chat.model, "_engine", None)
+    if engine is not None and engine.kept.sequences:
+        kept = engine.kept
+        repl.console.line(
+            f"kept     {counted(kept.sequences, 'earlier prompt')}, {kept.tokens:,} tokens, "
+            f"{kept.bytes >> 20:,} of {kept.limit >> 20:,} MiB"
+        )
     spent = chat.session.usage
     calls = counted(spent.model_calls, "answer")
     repl.console.line(

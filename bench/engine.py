@@ -1,0 +1,309 @@
+"""What the local engine need not do twice, beside a bare ``llama_cpp.Llama`` and ChatLlamaCpp's.
+
+``python -m bench.engine [--model PATH] [--rounds N] [--out FILE]``: one JSON object a line, as each
+part ends. Tokens evaluated are counted on both sides and decide; times are told besides.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import json
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import llama_cpp
+
+from agentlab.engine import (
+    Constraint,
+    ContextOptions,
+    Engine,
+    LoadOptions,
+    Request,
+    Sampling,
+    compile_schema,
+    open_engine,
+)
+from agentlab.models.box import find_box_model
+from bench.report import machine
+
+CONTEXT = 4096
+WORDS = "the keeper of the lighthouse wrote in his book what the sea had been doing that day "
+SCHEMA = {
+    "type": "object",
+    "properties": {
+        "name": {"type": "string", "maxLength": 30},
+        "age": {"type": "integer", "minimum": 0, "maximum": 150},
+        "trade": {"enum": ["cook", "keeper", "sailor"]},
+    },
+    "required": ["name", "age", "trade"],
+    "additionalProperties": False,
+}
+
+
+class Ours:
+    """Our engine, counting the tokens it evaluates."""
+
+    def __init__(self, path: Path) -> None:
+        self.engine: Engine = open_engine(path, LoadOptions(), ContextOptions(CONTEXT, n_threads=1))
+
+    def tokens(self, text: str) -> list[int]:
+        return self.engine.weights.tokenize(text)
+
+    def ask(
+        self,
+        tokens: Sequence[int],
+        count: int,
+        constraint: Constraint | None = None,
+        seed: int | None = None,
+    ) -> tuple[list[int], int, float]:
+        """The text's tokens, how many were evaluated, and the seconds."""
+        sampling = Sampling(seed=seed or 0, temperature=0.0 if seed is None else 1.0)
+        request = Request(tuple(tokens), sampling, count, constraint=constraint)
+        began = time.perf_counter()
+        pieces = list(self.engine.generate(request))
+        seconds = time.perf_counter() - began
+        told = pieces[-1].timings
+        assert told is not None
+        text = "".join(piece.text for piece in pieces)
+        evaluated = told.prompt_tokens - told.cached_tokens + max(told.completion_tokens - 1, 0)
+        return self.tokens(text), evaluated, seconds
+
+    def forget(self) -> None:
+        self.ask(self.tokens("@"), 1)
+        context = self.engine._worker.context
+        context.forget()
+        context.shelf.clear()
+
+
+class Bare:
+    """``llama_cpp.Llama`` as it comes, which keeps the last prompt's prefix."""
+
+    def __init__(self, path: Path) -> None:
+        self.llama = llama_cpp.Llama(
+            str(path), n_ctx=CONTEXT, n_threads=1, n_threads_batch=1, seed=7, verbose=False
+        )
+        self.evaluated = 0
+        own = self.llama.eval
+
+        def counted(tokens: Sequence[int]) -> None:
+            self.evaluated += len(tokens)
+            own(tokens)
+
+        self.llama.eval = counted  # type: ignore[method-assign]
+
+    def ask(self, tokens: Sequence[int], count: int) -> tuple[list[int], int, float]:
+        before, began = self.evaluated, time.perf_counter()
+        found: list[int] = []
+        for token in self.llama.generate(list(tokens), temp=0.0, top_k=40, repeat_penalty=1.0):
+            if llama_cpp.llama_vocab_is_eog(self.llama._model.vocab, token) or len(found) >= count:
+                break
+            found.append(token)
+            if len(found) == count:
+                break
+        return found, self.evaluated - before, time.perf_counter() - began
+
+    def forget(self) -> None:
+        self.llama.reset()  # type: ignore[no-untyped-call]
+        self.llama.n_tokens = 0
+
+
+Asker = Ours | Bare
+
+
+def chat(model: Asker, tokens: Callable[[str], list[int]], turns: int, *, summarise: bool) -> Any:
+    """Prompt tokens evaluated at each turn of a chat, a summary by the same model in between."""
+    model.forget()
+    history, evaluated, seconds = tokens("You are a keeper. " * 6), [], []
+    for number in range(turns):
+        history += tokens(f"\nUser: {number} {WORDS}\nKeeper:")
+        _, count, took = model.ask(history, 1)
+        evaluated.append(count)
+        seconds.append(took)
+        history += tokens(" yes, " + WORDS)
+        if summarise:
+            model.ask(tokens("Sum up: " + WORDS * 3 + str(number)), 4)
+    return evaluated, seconds
+
+
+def window(turns: int, least: int, most: int) -> list[int]:
+    """Messages shown at each turn by a window memory."""
+    from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
+
+    from agentlab.memory.trimming import WindowMemory
+
+    memory, history, first = WindowMemory(least, most), list[BaseMessage](), []
+    for number in range(turns):
+        history += [HumanMessage(str(number)), AIMessage("yes")]
+        first.append(int(memory.view(history)[0].text))
+    return first
+
+
+def windowed(ours: Ours, turns: int, least: int, most: int) -> int:
+    """Prompt tokens evaluated in a chat with a window memory."""
+    ours.forget()
+    said = [ours.tokens(f"\nUser: {n} {WORDS * 3}\nKeeper: yes") for n in range(turns)]
+    total = 0
+    for number, first in enumerate(window(turns, least, most)):
+        shown = ours.tokens("You are a keeper. " * 6)
+        for turn in said[first : number + 1]:
+            shown += turn
+        total += ours.ask(shown, 1)[1]
+    return total
+
+
+def react(model: Asker, tokens: Callable[[str], list[int]], steps: int = 8) -> list[float]:
+    """At each step: tokens evaluated, by the new ones that cannot but be."""
+    model.forget()
+    prompt, ratios = tokens("You may use these tools. " * 40), []
+    model.ask(prompt, 1)
+    for number in range(steps):
+        answer, _, _ = model.ask(prompt, 16)
+        observation = tokens(f"\nObservation {number}: {WORDS * 2}")
+        prompt = [*prompt, *answer, *observation]
+        _, evaluated, _ = model.ask(prompt, 1)
+        ratios.append(evaluated / (len(answer) + len(observation)))
+    return ratios
+
+
+def samples(model: Ours, count: int, prompt: list[int], tokens: int) -> float:
+    """Seconds of ``count`` answers to one prompt, cold."""
+    model.forget()
+    return sum(model.ask(prompt, tokens, seed=1 + n)[2] for n in range(count))
+
+
+def median_ratio(rounds: int, one: Callable[[], float], other: Callable[[], float]) -> list[float]:
+    """Ratios of seconds, measured in turn, sorted."""
+    ratios = []
+    for number in range(rounds):
+        if number % 2:
+            b = other()
+            a = one()
+        else:
+            a = one()
+            b = other()
+        ratios.append(a / b)
+    return sorted(ratios)
+
+
+def spread(ratios: list[float]) -> dict[str, float]:
+    return {
+        "median": round(statistics.median(ratios), 3),
+        "least": round(ratios[0], 3),
+        "most": round(ratios[-1], 3),
+    }
+
+
+def parts(path: Path, rounds: int) -> Any:
+    """Every part, in the order of the page."""
+    ours, bare = Ours(path), Bare(path)
+    tokens = ours.tokens
+    for summarise in (False, True):
+        mine, _ = chat(ours, tokens, 20, summarise=summarise)
+        theirs, _ = chat(bare, tokens, 20, summarise=summarise)
+        yield (
+            "chat" + (", a summary after each turn" if summarise else ""),
+            {
+                "evaluated_turn_2": [mine[1], theirs[1]],
+                "evaluated_turn_20": [mine[-1], theirs[-1]],
+                "evaluated_in_all": [sum(mine), sum(theirs)],
+            },
+        )
+    naive, stepped = windowed(ours, 20, 4, 4), windowed(ours, 20, 4, 8)
+    yield "window", {"moving": naive, "4 to 8": stepped, "ratio": round(stepped / naive, 3)}
+    yield (
+        "react",
+        {
+            "ours": [round(r, 3) for r in react(ours, tokens)],
+            "theirs": [round(r, 3) for r in react(bare, tokens)],
+        },
+    )
+    prompt = tokens(WORDS * 35)[:600]
+    for count in (4, 8):
+        ratios = median_ratio(
+            rounds,
+            lambda count=count: samples(ours, count, prompt, 24),  # type: ignore[misc]
+            lambda: samples(ours, 1, prompt, 24),
+        )
+        yield f"{count} answers by one, 600 tokens and 24", spread(ratios)
+    yield "grammar", grammar(ours, rounds)
+    yield "saved", saved(ours, path, rounds)
+    yield "single", single(ours, bare, rounds)
+
+
+def grammar(ours: Ours, rounds: int) -> Any:
+    """Seconds a token under a schema by those of the same text without."""
+    held = compile_schema(SCHEMA)
+    prompt = tokens = ours.tokens("Anna is a cook, 30 years old. As JSON:")
+    first, _, _ = ours.ask(prompt, 40, held)
+
+    def under() -> float:
+        ours.forget()
+        found, _, seconds = ours.ask(tokens, 40, held)
+        return seconds / len(found)
+
+    def free() -> float:
+        ours.forget()
+        found, _, seconds = ours.ask(tokens, len(first))
+        return seconds / max(len(found), 1)
+
+    return {"tokens": len(first), **spread(median_ratio(rounds, under, free))}
+
+
+def saved(ours: Ours, path: Path, rounds: int) -> Any:
+    """Reading 1,200 tokens, by taking them up from a file and giving the first token."""
+    prompt = ours.tokens(WORDS * 80)[:1200]
+    key = {"model": path.name}
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "state"
+        ours.engine.save(file, prompt, key)
+
+        def read() -> float:
+            ours.forget()
+            return ours.ask(prompt, 1)[2]
+
+        def load() -> float:
+            ours.forget()
+            began = time.perf_counter()
+            ours.engine.load(file, key)
+            ours.ask(prompt, 1)
+            return time.perf_counter() - began
+
+        return {"MiB": file.stat().st_size >> 20, **spread(median_ratio(rounds, read, load))}
+
+
+def single(ours: Ours, bare: Bare, rounds: int) -> Any:
+    """Our tokens a second by theirs, of one prompt read and one answer written."""
+    prompt = ours.tokens(WORDS * 25)[:384]
+
+    def of(model: Asker, count: int) -> float:
+        model.forget()
+        return model.ask(prompt, count)[2]
+
+    return {
+        "read": spread(median_ratio(rounds, lambda: of(bare, 1), lambda: of(ours, 1))),
+        "read and write 32": spread(
+            median_ratio(rounds, lambda: of(bare, 32), lambda: of(ours, 32))
+        ),
+    }
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(prog="python -m bench.engine")
+    parser.add_argument("--model", type=Path, help="a GGUF file (the model in the box)")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--out", type=Path, help="append the lines to this file too")
+    options = parser.parse_args()
+    print(machine(), file=sys.stderr)
+    for name, found in parts(options.model or find_box_model(), options.rounds):
+        line = json.dumps({"part": name, **found})
+        print(line, flush=True)
+        if options.out:
+            with options.out.open("a") as file:
+                file.write(line + "\n")
+        gc.collect()
