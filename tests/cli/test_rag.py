@@ -64,13 +64,13 @@ def test_mistakes(agentlab: Command, index: Path, arguments: tuple[str, ...], sa
 
 
 def test_modes(agentlab: Command, index: Path, project: Path) -> None:
-    hop = json.dumps({"fact": "There are thirty days.", "queries": []})
+    hop = json.dumps({"fact": "There are thirty days.", "queries": ["How long is leave?"]})
     script = project / "script.yaml"
     script.write_text(f"replies:\n- say: '{hop}'\n{script.read_text().removeprefix('replies:')}")
     arguments = ("How long is leave?", "-m", "scripted:script.yaml", "--mode", "multi-hop")
     done = agentlab("rag", "index", *arguments)
     assert done.stdout.startswith("Employees have thirty days of leave a year [1].")
-    assert "hop: hop 1 -> There are thirty days. | enough is known" in done.stderr
+    assert "hop: hop 1 -> There are thirty days. | no new query" in done.stderr
     assert "2 calls, " in done.stderr
     wrong = agentlab("rag", "index", "x", "--mode", "multi-hip")
     assert (wrong.returncode, "there is no mode 'multi-hip'" in wrong.stderr) == (2, True)

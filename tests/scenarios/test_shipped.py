@@ -43,7 +43,7 @@ import sys, importlib.abc
 
 class Gone(importlib.abc.MetaPathFinder):
     def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] in ("llama_cpp", "torch", "openai", "numpy"):
+        if name.partition(".")[0] in ("llama_cpp", "torch", "openai"):
             raise ModuleNotFoundError(f"{name} is not installed", name=name)
 
 sys.meta_path.insert(0, Gone())
