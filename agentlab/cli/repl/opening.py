@@ -55,6 +55,9 @@ class Opening:
 
     def _run(self) -> None:
         try:
+            # Before other threads begin: two that import its parts at once can see half of one.
+            import agentlab.recording  # noqa: F401
+
             self.chat = Chat.open(self._options)
         except BaseException as error:  # noqa: BLE001 - it is raised where the chat is asked for
             self._error = error

@@ -77,7 +77,10 @@ class Terminal:
         end = time.monotonic() + seconds
         while not condition():
             assert time.monotonic() < end, f"nothing came of it:\n{self.text}"
-            self.read()
+            try:
+                self.read()
+            except pexpect.EOF as ended:
+                raise pexpect.EOF(f"the program ended; it wrote:\n{self.text}") from ended
 
     def see(self, text: str, seconds: float = 60) -> None:
         """Read until ``text`` is there."""
