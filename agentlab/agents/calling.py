@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from langchain_core.messages import BaseMessage, ToolMessage
+from langchain_core.messages import AIMessage, BaseMessage, ToolMessage
 from langchain_core.messages import ToolCall as Call
 
 from agentlab.agents.approval import Approve, aask_person, ask_person, is_tainted, needs_approval
@@ -23,6 +23,7 @@ from agentlab.agents.limits import (
 from agentlab.agents.stepping import RunContext
 from agentlab.errors import ToolError
 from agentlab.events import ToolCall, ToolResult
+from agentlab.recording.ordering import in_lane
 from agentlab.tools import observation, policy_of
 
 
@@ -54,7 +55,7 @@ class Caller:
         if run.journal:
             run.journal.begin(call)
         try:
-            with until(self._left(run)):
+            with until(self._left(run)), _lane_of(call, messages, run):
                 result = handler(request.override(tool_call=approved))
         except OutOfTime:
             result = _refusal(call, _late(call))
@@ -85,7 +86,7 @@ class Caller:
         if run.journal:
             await run.journal.abegin(call)
         try:
-            with until(self._left(run)):
+            with until(self._left(run)), _lane_of(call, messages, run):
                 result = await handler(request.override(tool_call=approved))
         except OutOfTime:
             result = _refusal(call, _late(call))
@@ -135,6 +136,13 @@ class Caller:
             failed = result.status == "error"
             show(ToolResult(call["id"] or "", call["name"], str(result.text), failed))
         return result
+
+
+def _lane_of(call: Call, messages: Sequence[BaseMessage], run: RunContext) -> Any:
+    """Where ``call`` counts as made: several of one step run side by side, one alone does not."""
+    step = next((m for m in reversed(messages) if isinstance(m, AIMessage)), None)
+    alone = step is not None and len(step.tool_calls) == 1
+    return in_lane(run.lane if alone else None)
 
 
 def _with_change(result: Any, call: Call, approved: Call) -> Any:

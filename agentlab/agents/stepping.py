@@ -19,6 +19,7 @@ from agentlab.agents.views import View, is_untrusted, view_of
 from agentlab.errors import ContextOverflow
 from agentlab.events import Event, Token
 from agentlab.prompts import Prompt
+from agentlab.recording.ordering import Lane, current_lane, in_lane
 from agentlab.untrusted import wrap
 
 NO_ANSWER = "I found no answer within my limits."
@@ -32,6 +33,7 @@ class RunContext:
     room: Room = field(default_factory=Room)
     journal: Journal | None = None
     resumed: bool = False
+    lane: Lane = field(default_factory=current_lane)
 
     @property
     def seconds(self) -> float:
@@ -62,13 +64,13 @@ class Stepper:
         """The next calls, or the answer."""
         plan = _Plan(self, messages, run, show)
         try:
-            with until(plan.seconds):
+            with until(plan.seconds), in_lane(run.lane):
                 return plan.done(self._fitting(plan))
         except OutOfTime:
             if plan.late():
                 return plan.cut()
         try:
-            with until(plan.seconds):
+            with until(plan.seconds), in_lane(run.lane):
                 return plan.done(self._fitting(plan))
         except OutOfTime:
             return plan.cut()
@@ -79,13 +81,13 @@ class Stepper:
         """:meth:`step`, asynchronously."""
         plan = _Plan(self, messages, run, show)
         try:
-            with until(plan.seconds):
+            with until(plan.seconds), in_lane(run.lane):
                 return plan.done(await self._afitting(plan))
         except OutOfTime:
             if plan.late():
                 return plan.cut()
         try:
-            with until(plan.seconds):
+            with until(plan.seconds), in_lane(run.lane):
                 return plan.done(await self._afitting(plan))
         except OutOfTime:
             return plan.cut()

@@ -9,8 +9,10 @@ holds it), the rest by key. Matching never depends on it; reading, diffs and rep
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import threading
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -21,8 +23,28 @@ from agentlab.recording.steps import Step
 Lane = tuple[int, Any]
 
 
+_lane: contextvars.ContextVar[Lane | None] = contextvars.ContextVar("lane", default=None)
+
+
+@contextmanager
+def in_lane(lane: Lane | None) -> Iterator[None]:
+    """Have calls in the block count as made in ``lane``, whatever thread makes them.
+
+    None has them count where they are made, whatever is said around the block. For work that hands
+    its calls to threads and yet makes one after the other: an agent's steps.
+    """
+    token = _lane.set(lane)
+    try:
+        yield
+    finally:
+        _lane.reset(token)
+
+
 def current_lane() -> Lane:
-    """The thread and task that this code runs in."""
+    """The thread and task that this code runs in, or those that :func:`in_lane` says."""
+    said = _lane.get()
+    if said is not None:
+        return said
     try:
         task = asyncio.current_task()
     except RuntimeError:
