@@ -87,6 +87,11 @@ def shopping(model: Any) -> Agent:
     return create_agent(model, ["search", "calculator"], max_steps=4, limits=PATIENT)
 
 
+def historian(model: Any) -> Agent:
+    """Looks things up and calculates."""
+    return create_agent(model, [TOOLS["look_up"], "calculator"], max_steps=5, limits=PATIENT)
+
+
 def archivist(model: Any) -> Agent:
     """Has one tool, which never finds anything."""
     return create_agent(model, [TOOLS["search_archive"]], max_steps=5, limits=PATIENT)
