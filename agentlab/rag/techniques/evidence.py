@@ -6,6 +6,7 @@ Rank Learning Methods", SIGIR 2009.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from langchain_core.documents import Document
@@ -60,6 +61,16 @@ def different(queries: Sequence[str], known: Sequence[str] = ()) -> list[str]:
             seen.append(words)
             kept.append(text)
     return kept
+
+
+def has_made_up_name(text: str, known: str) -> bool:
+    """Whether a name in ``text`` is nowhere in ``known``: small models copy those of examples.
+
+    A name is a word with a capital or a number, but for the first.
+    """
+    words = words_of(known)
+    names = [word for word in text.split()[1:] if re.match(r"\W*[A-Z0-9]", word)]
+    return any(words_of(name) and not words_of(name) & words for name in names)
 
 
 def _words(query: str) -> frozenset[str]:

@@ -17,7 +17,7 @@ from agentlab.events import Warned
 from agentlab.rag.answer import Rag, create_rag
 from agentlab.rag.techniques.budget import Budget
 from agentlab.rag.techniques.control import Control, list_of, object_of, text_of
-from agentlab.rag.techniques.evidence import different, interleaved, key_of
+from agentlab.rag.techniques.evidence import different, has_made_up_name, interleaved, key_of
 from agentlab.rag.techniques.sharing import shown_documents
 from agentlab.rag.techniques.steps import Steps, ask, is_survivable, together
 from agentlab.rag.techniques.technique import Found, Task, Technique, planned, technique_of
@@ -177,9 +177,13 @@ class MultiHop(Technique):
                 raise
             yield Warned(f"what is missing is not known: {error}", hint="the search ends here")
             return [], "the model failed"
-        if fact := " ".join(str(value["fact"]).split()):
+        read = [f"{d.metadata.get('title', '')} {d.page_content}" for d in fresh]
+        known = "\n".join([task.question, *facts, *read])
+        fact = " ".join(str(value["fact"]).split())
+        if fact and not has_made_up_name(fact, known):
             facts.append(fact)
-        queries = different([str(query) for query in value["queries"]], asked)
+        written = [str(query) for query in value["queries"]]
+        queries = different([q for q in written if not has_made_up_name(q, known)], asked)
         if queries:
             return queries, ""
         return [], "no new query" if value["queries"] else "enough is known"
