@@ -25,7 +25,7 @@ async def test_steps_keep_their_order(tmp_path: Any, kind: str, asynchronous: bo
     else:
         model = text(*(acts(name, "{}") for name in FOUR), "Thought: ok.\nFinal Answer: Done.")
     agent = create_agent(model, [reading("the same", name) for name in FOUR])
-    with cassette(tmp_path / "run.jsonl"):
+    with cassette(tmp_path / "run.jsonl", mode="all"):
         result = await agent.ainvoke("Go.") if asynchronous else agent.invoke("Go.")
     assert result["answer"] == "Done."
     steps = load(tmp_path / "run.jsonl").steps
@@ -37,7 +37,7 @@ async def test_steps_keep_their_order(tmp_path: Any, kind: str, asynchronous: bo
 def test_calls_of_one_step_are_side_by_side(tmp_path: Any) -> None:
     both = {"tool_calls": [{"name": name, "args": {}} for name in ("zeta", "alpha")]}
     agent = create_agent(native(both, "Done."), [reading("r", n) for n in ("zeta", "alpha")])
-    with cassette(tmp_path / "run.jsonl"):
+    with cassette(tmp_path / "run.jsonl", mode="all"):
         agent.invoke("Go.")
     groups = [step.group for step in load(tmp_path / "run.jsonl").steps]
     assert groups == [0, 1, 1, 0]
