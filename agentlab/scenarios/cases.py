@@ -25,7 +25,8 @@ class Case:
 
     ``kind`` and ``target`` are those of the scenario that a fork comes from. ``turns`` are
     (what the user says, what is expected of the answer); without them the target is given
-    ``input``. ``streams`` says that its chunks are looked at. ``parameters`` go to every model.
+    ``input``. ``tools`` are a chat's. ``streams`` says that its chunks are looked at.
+    ``parameters`` go to every model.
     ``parent`` and ``at`` say where a fork begins.
     """
 
@@ -37,6 +38,7 @@ class Case:
     model: str | ModelEntry | None
     memory: str | None
     system: str | None
+    tools: Sequence[str]
     input: Any
     turns: Sequence[Turn]
     expect: Expectation | None
@@ -133,6 +135,7 @@ def _bases(file: ScenarioFile, scenario: Scenario, seen: tuple[str, ...]) -> Ite
             model=entry.model,
             memory=entry.memory,
             system=entry.system,
+            tools=tuple(entry.tools or ()),
             input=entry.input,
             turns=turns,
             freeze=entry.freeze or file.entry.freeze,

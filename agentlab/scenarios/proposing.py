@@ -32,7 +32,7 @@ class Conversation:
     """What a scenario of the target ``chat`` is made of.
 
     ``prompt`` is a prompt's name. ``parameters`` are the model's; keys among them are left out.
-    ``said`` are the user's turns.
+    ``said`` are the user's turns, ``tools`` the names of those that the model may use.
     """
 
     model: str
@@ -41,6 +41,7 @@ class Conversation:
     parameters: Mapping[str, Any] = field(default_factory=dict)
     memory: str = "buffer"
     system: str | None = None
+    tools: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +81,9 @@ def propose(name: str, conversation: Conversation, folder: Path) -> Proposal:
         scenario = draft["scenarios"][0]
         for turn, run in zip(scenario["turns"], made.turns, strict=True):
             turn |= _expected(run)
-        scenario["expect"] = {"budget": _budget(made)}
+        called = [step.target for step in made.run.steps if step.kind == "tool"]
+        trajectory = {"trajectory": {"exact": called}} if called else {}
+        scenario["expect"] = {**trajectory, "budget": _budget(made)}
         text = _yaml(draft)
         result = run_case(cases_of(parse_file(text, path))[0], Options(record="none"))
         if result.status != "passed":
@@ -118,6 +121,8 @@ def _draft(name: str, conversation: Conversation, project: Path) -> dict[str, An
         "chat": conversation.prompt,
         "memory": conversation.memory,
     }
+    if conversation.tools:
+        scenario["tools"] = list(conversation.tools)
     if conversation.system:
         scenario["system"] = _writable(conversation.system)
     scenario["turns"] = [{"user": _writable(text)} for text in conversation.said]

@@ -145,6 +145,9 @@ class ScenarioEntry(_Strict):
     model: Model | None = Field(None, description="a name under models, or a spec")
     memory: Text | None = Field(None, description="buffer, window:4, tokens:2000, summary, …")
     system: Text | None = None
+    tools: Annotated[list[Text], Field(min_length=1)] | None = Field(
+        None, description="of a chat: names, or module:attribute; with them an agent answers"
+    )
     input: Any = None
     turns: Annotated[list[TurnEntry], Field(min_length=1)] | None = None
     expect: Expect | None = None
@@ -166,6 +169,10 @@ class ScenarioEntry(_Strict):
         said = [name for name in ("input", "turns") if name in self.model_fields_set]
         if len(said) > 1 or (not said and given != ["fork"]):
             raise ValueError("expected one of input and turns")
+        if self.tools and given != ["chat"]:
+            raise ValueError(f"only a chat is given tools by their names, not a {given[0]}")
+        if self.tools and ":" in str(self.chat):
+            raise ValueError(f"{self.chat} brings its own tools: give a prompt's name, or no tools")
         if self.turns and given[0] in ("chain", "rag"):
             raise ValueError(f"a {given[0]} has no turns: give it an input")
         return self

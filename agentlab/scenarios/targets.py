@@ -56,6 +56,12 @@ class Target:
         if ":" in case.target:
             return self._of_project(attribute_of(case.target, case.file.project))
         model = self._models.get(case.model)
+        if case.tools:
+            from agentlab.agents import create_agent
+
+            # As in the chat at the prompt: the usual prompt is not an agent's.
+            prompt = None if case.target == "chat" else case.target
+            return create_agent(model, [self._tool(name) for name in case.tools], prompt=prompt)
         if case.kind == "chat":
             from agentlab.prompts import load_prompt
 
@@ -63,6 +69,9 @@ class Target:
         from agentlab.chains import load_chain
 
         return load_chain(case.target, model)
+
+    def _tool(self, name: str) -> Any:
+        return attribute_of(name, self._case.file.project) if ":" in name else name
 
     def _of_project(self, found: Any) -> Any:
         name = self._case.target

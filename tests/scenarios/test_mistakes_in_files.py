@@ -78,6 +78,13 @@ def mistake(folder: Path, text: str) -> str:
         ),
         (HEAD.replace("  input: x\n", ""), "expected one of input and turns"),
         (HEAD.replace("input: x", "turns: [{user: x}]"), "a chain has no turns"),
+        (HEAD + "  tools: [now]\n", "only a chat is given tools by their names, not a chain"),
+        (
+            HEAD.replace("chain: story", "chat: a:b") + "  tools: [now]\n",
+            "a:b brings its own tools: give a prompt's name, or no tools",
+        ),
+        (HEAD + "  tools: []\n", "bad.yaml:6:10: `scenarios[0].tools`: "),
+        (HEAD + "  tools: {now: run}\n", "bad.yaml:6:10: `scenarios[0].tools`: "),
         (HEAD.replace("id: a", "id: a b"), "bad.yaml:3:7: `scenarios[0].id`: expected letters"),
         (HEAD.replace("- id: a\n  ", "- "), "bad.yaml:3:3: `id` is missing"),
         (HEAD + "  id: b\n", "bad.yaml:6:3: the key 'id' is there twice, first in line 3"),

@@ -103,6 +103,41 @@ def test_a_target_that_is_not_there_is_an_error_of_its_scenario(
     assert told in results["a"].error
 
 
+TOOLS = """agentlab: 1
+models: {worker: {scripted: agent.yaml}}
+scenarios:
+- id: a
+  chat: chat
+  tools: ['shop:lookup', now]
+  turns:
+  - user: Refund order 7
+    expect: {contains: manager}
+  expect: {trajectory: {exact: [{lookup: {order: "7"}}]}, budget: {tool_calls: 1}}
+"""
+
+
+def test_a_chat_with_tools(made: Made, project: Project) -> None:
+    assert made(TOOLS)["a"].status == "recorded"
+    import shop  # type: ignore[import-not-found, unused-ignore]
+
+    assert shop.MADE == ["lookup"]
+    again = made(TOOLS)["a"]
+    assert (again.status, again.live_calls, again.replayed_calls) == ("passed", 0, 3)
+    assert shop.MADE == ["lookup"]  # it did not run again
+    project.edit("shop.py", "Look an order up.", "Look up an order.")
+    drifted = made(TOOLS)["a"]
+    assert drifted.status == "drift"
+    assert drifted.drift is not None
+    assert drifted.drift.what == "tool schema"
+    for wrong, told in (
+        ("shop:lokup", "did you mean `lookup`"),
+        ("noww", "no tool is named 'noww'"),
+    ):
+        result = made(TOOLS.replace("now]", f"'{wrong}']"))["a"]
+        assert result.status == "error"
+        assert told in result.error or told in result.hint
+
+
 def test_a_factory_without_model_takes_none(made: Made, project: Project) -> None:
     (project.folder / "shop.py").write_text(
         "from langchain_core.runnables import RunnableLambda\n"

@@ -11,6 +11,18 @@ import pytest
 from agentlab.scenarios.running import Options
 from agentlab.scenarios.suite import run_suite
 
+SEND = """
+from langchain_core.tools import tool
+from agentlab import ToolPolicy
+
+POLICY = ToolPolicy(side_effects=True)
+
+
+@tool
+def send(text: str) -> str:
+    \"\"\"Send a text.\"\"\"
+    return "sent"
+"""
 LONG = "The lighthouse on Gull Rock is kept by Ada Wren, who lives there with her two brothers."
 
 
@@ -53,6 +65,32 @@ def test_a_conversation_becomes_a_scenario_that_replays(talk: Any, scenarios: Pa
     assert not run_suite([path], Options(record="none")).ok
 
 
+def test_a_conversation_with_tools(talk: Any, scenarios: Path) -> None:
+    calls = {"tool_calls": [{"name": "calculator", "args": {"expression": "6 * 7"}}]}
+    chat = talk(calls, "It is 42.", "You are welcome.")
+    chat("/tools calculator now")
+    chat("/prompt none")
+    assert "It is 42." in chat("What is 6 times 7?")
+    chat("Thanks!")
+    assert "other answers" not in chat("/record sums")
+    path = scenarios / "sums.yaml"
+    text = path.read_text()
+    assert text.partition("scenarios:\n")[2].startswith(
+        "- id: sums\n  chat: chat\n  memory: buffer\n  tools:\n  - calculator\n  - now\n  turns:\n"
+    )
+    assert text.endswith(
+        "  expect:\n    trajectory:\n      exact:\n      - calculator\n    budget:\n"
+        "      model_calls: 3\n      tokens: " + text.rpartition("tokens: ")[2]
+    )
+    [result] = run_suite([path], Options(record="none")).results
+    assert (result.status, result.live_calls, result.replayed_calls) == ("passed", 0, 4)
+    path.write_text(text.replace("  - calculator\n  - now\n", "  - now\n"))
+    [result] = run_suite([path], Options(record="none")).results
+    assert result.status == "drift"
+    assert result.drift is not None
+    assert result.drift.what == "tool schema"
+
+
 def test_nothing_is_overwritten(talk: Any, scenarios: Path) -> None:
     chat = talk("one")
     chat("a")
@@ -66,14 +104,17 @@ def test_nothing_is_overwritten(talk: Any, scenarios: Path) -> None:
 
 
 def test_what_cannot_be_recorded_is_told_and_leaves_nothing(talk: Any, scenarios: Path) -> None:
-    chat = talk({"error": "rate_limit"}, "fine", {"tool_calls": [{"name": "now", "args": {}}]})
+    tools = scenarios.parent / "tools"
+    tools.mkdir(parents=True)
+    (tools / "send.py").write_text(SEND)
+    chat = talk({"error": "rate_limit"}, "fine")
     assert chat("/record").startswith("error: /record takes a name for the scenario\n")
     assert chat("/record a").startswith("error: nothing was said yet\n")
     chat("a")
     assert "error: the turns could not be run again: " in chat("/record a")
     assert "error: '../a' is no name for a scenario\n" in chat("/record ../a")
-    chat("/tools now")
-    assert "a conversation with tools cannot be recorded from here\n" in chat("/record a")
+    chat("/tools send now")
+    assert "error: recording asks again, and what send did would be done again" in chat("/record a")
     chat("/tools none")
     chat("/prompt none")
     assert "a scenario needs a prompt, and there is none\n" in chat("/record a")

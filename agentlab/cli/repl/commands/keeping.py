@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -124,25 +125,22 @@ def _record(repl: Repl, argument: str) -> None:
         raise ConfigError("/record takes a name for the scenario", hint="/record greets-by-name")
     if not turns:
         raise ConfigError("nothing was said yet")
-    if chat.tools:
-        raise ConfigError(
-            "a conversation with tools cannot be recorded from here",
-            hint="make the agent in a function, and write a scenario with agent: module:function",
-        )
+    _check_tools(chat.tools)
     if chat.docs:
         raise ConfigError(
             "a conversation about documents cannot be recorded from here",
             hint="make the answers in a function, and write a scenario with rag: module:function",
         )
-    if chat.prompt == NO_PROMPT:
+    if chat.prompt == NO_PROMPT and not chat.tools:
         raise ConfigError("a scenario needs a prompt, and there is none", hint=f"/prompt {PROMPT}")
     conversation = Conversation(
         chat.spec,
-        chat.prompt,
+        PROMPT if chat.prompt == NO_PROMPT else chat.prompt,  # an agent has its own
         [turn.user.text for turn in turns],
         chat.parameters,
         chat.session.memory.spec,
         chat.session.system,
+        chat.tools,
     )
     repl.console.note(f"asking again, to record it: {counted(len(turns), 'turn')}")
     with interruptible():
@@ -154,6 +152,19 @@ def _record(repl: Repl, argument: str) -> None:
     if other:
         repl.console.note(f"other answers than in this chat: turn {', '.join(other)}")
     repl.console.note(f"look at what it expects, then run it: agentlab test {shlex.quote(path)}")
+
+
+def _check_tools(names: Sequence[str]) -> None:
+    """Recording asks again, and what a tool did outside must not be done twice."""
+    from agentlab.tools import load_tools, policy_of
+
+    again = [tool.name for tool in load_tools(*names) if policy_of(tool).side_effects]
+    if again:
+        raise ConfigError(
+            f"recording asks again, and what {', '.join(again)} did would be done again",
+            hint="/tools without it, or write the scenario by hand and record it: "
+            "agentlab test --record all",
+        )
 
 
 def _short(turn: Turn) -> str:
