@@ -5,19 +5,23 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from langchain_core.embeddings import Embeddings
 
 from agentlab import load_embeddings
 from agentlab.rag.techniques import Route, route
 from agentlab.rag.techniques.examples import ExampleIndex
 
 SEEDS = range(5)
+_HELD = 8  # of the 20 questions of each intent: what the router was chosen on, not reported on
+Question = tuple[str, str, str]  # text, intent, domain
 
 
-class _Known:
+class Known(Embeddings):
     """Embeddings of texts that were embedded before."""
 
     def __init__(self, texts: Sequence[str]) -> None:
@@ -27,61 +31,102 @@ class _Known:
     def embed_documents(self, texts: list[str]) -> list[list[float]]:
         return [self._vectors[text] for text in texts]
 
+    def embed_query(self, text: str) -> list[float]:
+        return self._vectors[text]
+
+
+@dataclass(frozen=True)
+class Data:
+    """The questions reported on, those that belong nowhere, and each domain's intents, as words."""
+
+    questions: list[Question]
+    outside: list[str]
+    topics: dict[str, list[str]]
+
+
+def read(folder: Path, *, held: bool = False) -> Data:
+    """The part that is reported on; with ``held`` the one that choices were made on."""
+    domains = json.loads((folder / "domains.json").read_text())
+    home = {intent: domain for domain, intents in domains.items() for intent in intents}
+    by_intent: dict[str, list[Question]] = {}
+    for row in _rows(folder / "val.jsonl"):
+        one = (row["text"], row["intent"], home[row["intent"]])
+        by_intent.setdefault(row["intent"], []).append(one)
+    rng, questions = random.Random(8), []
+    for _, mine in sorted(by_intent.items()):
+        drawn = rng.sample(mine, len(mine))
+        questions += drawn[:_HELD] if held else drawn[_HELD:]
+    outside = [row["text"] for row in _rows(folder / f"oos_{'train' if held else 'val'}.jsonl")]
+    topics = {name: [i.replace("_", " ") for i in intents] for name, intents in domains.items()}
+    return Data(questions, outside, topics)
+
 
 def measure(folder: Path) -> None:
     """Half of the questions in scope, drawn anew each time, are the pool of examples; of the other
-    half, a third sets the threshold and the rest is measured."""
-    domains = json.loads((folder / "domains.json").read_text())
-    home = {intent: domain for domain, intents in domains.items() for intent in intents}
-    rows = [json.loads(line) for line in (folder / "val.jsonl").open()]
-    questions = [(row["text"], row["intent"], home[row["intent"]]) for row in rows]
-    outside = [
-        json.loads(line)["text"]
-        for name in ("oos_train.jsonl", "oos_val.jsonl")
-        for line in (folder / name).open()
-    ]
-    known = _Known([text for text, _, _ in questions] + outside)
-    print("| examples of a route | accuracy | kept | refused of what is out of scope |")
-    print("| --- | ---: | ---: | ---: |")
-    for label, per, keep in (
-        ("20, drawn by chance", 20, None),
-        ("20, each intent once or twice", -20, None),
-        ("150 given, the 20 that stand for them kept", 150, 20),
-        ("150", 150, None),
+    half, a third stands for a log of questions, and the rest is measured."""
+    data = read(folder)
+    topics = [topic for mine in data.topics.values() for topic in mine]
+    known = Known([text for text, _, _ in data.questions] + data.outside + topics)
+    print("| examples of a route | nearest example | the router | kept | refused "
+          "| kept, with a log | refused, with a log |")  # fmt: skip
+    print("| --- | ---: | ---: | ---: | ---: | ---: | ---: |")
+    for label, per, keep, named in (
+        ("20, drawn by chance", 20, None, False),
+        ("20 by chance, and the names of its 15 topics", 20, None, True),
+        ("20, each intent once or twice", -20, None, False),
+        ("90 given, the 20 that stand for them kept", 90, 20, False),
+        ("those 20, and the names of its 15 topics", 90, -20, True),
+        ("90", 90, None, False),
     ):
-        results = [_once(questions, outside, known, per, keep, seed) for seed in SEEDS]
+        results = [_once(data, known, per, keep, named, seed) for seed in SEEDS]
         mean, low, high = (f(results, axis=0) for f in (np.mean, np.min, np.max))
         cells = [f"{m:.3f} ({a:.3f} to {b:.3f})" for m, a, b in zip(mean, low, high, strict=True)]
         print(f"| {label} | {' | '.join(cells)} |", flush=True)
     print(f"\nMean, least and most of {len(SEEDS)} draws.\n")
-    _adversarial(questions, known)
+    _adversarial(data.questions)
 
 
-def _once(
-    questions: Sequence[tuple[str, str, str]],
-    outside: Sequence[str],
-    known: Any,
-    per: int,
-    keep: int | None,
-    seed: int,
-) -> list[float]:
+def split(
+    data: Data, per: int, named: bool, seed: int
+) -> tuple[dict[str, list[str]], list[Question], list[Question]]:
+    """The examples of each route, the questions of the log, and those that are measured."""
     rng = random.Random(seed)
-    drawn = rng.sample(questions, len(questions))
+    drawn = rng.sample(data.questions, len(data.questions))
     pool, rest = drawn[: len(drawn) // 2], drawn[len(drawn) // 2 :]
     examples: dict[str, list[str]] = {}
-    for domain in sorted({domain for _, _, domain in questions}):
+    for domain in sorted(data.topics):
         mine = [(text, intent) for text, intent, d in pool if d == domain]
         if per < 0:
             mine = _spread(mine)
         examples[domain] = [text for text, _ in mine[: abs(per)]]
-    index = ExampleIndex(examples, known, keep)
+        examples[domain] += data.topics[domain] if named else []
     third = len(rest) // 3
-    least = index.threshold(0.95, [text for text, _, _ in rest[:third]])
-    measured = [(index.guesses(text)[0], domain) for text, _, domain in rest[third:]]
-    right = np.mean([guess.name == domain for guess, domain in measured])
-    kept = np.mean([guess.similarity >= least for guess, _ in measured])
-    refused = np.mean([index.guesses(text)[0].similarity < least for text in outside])
-    return [float(right), float(kept), float(refused)]
+    return examples, rest[:third], rest[third:]
+
+
+def _once(
+    data: Data, known: Known, per: int, keep: int | None, named: bool, seed: int
+) -> list[float]:
+    examples, log, measured = split(data, per, named and keep is None, seed)
+    if keep is not None and named:  # topics are added to those that are kept
+        chosen = {d: representative(texts, known, -keep) for d, texts in examples.items()}
+        examples, keep = {d: texts + data.topics[d] for d, texts in chosen.items()}, None
+    told: list[float] = []
+    for questions in ((), [text for text, _, _ in log]):
+        index = ExampleIndex(examples, known, keep, questions)
+        least = index.threshold(0.95)
+        reads = [(index.read(text), domain) for text, _, domain in measured]
+        if not told:
+            nearest = [max(r.guesses, key=lambda g: g.similarity).name == d for r, d in reads]
+            told += [np.mean(nearest), np.mean([r.guesses[0].name == d for r, d in reads])]
+        told.append(np.mean([read.nearest >= least for read, _ in reads]))
+        told.append(np.mean([index.read(text).nearest < least for text in data.outside]))
+    return [float(value) for value in told]
+
+
+def representative(texts: Sequence[str], known: Known, keep: int) -> list[str]:
+    """The ``keep`` of ``texts`` that stand best for all."""
+    return ExampleIndex({"": texts}, known, keep).kept[""]
 
 
 def _spread(mine: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
@@ -93,6 +138,10 @@ def _spread(mine: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
         ranked.append((seen[intent], text, intent))
     ranked.sort(key=lambda one: one[0])
     return [(text, intent) for _, text, intent in ranked]
+
+
+def _rows(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.open()]
 
 
 _ATTACKS = (
@@ -109,7 +158,7 @@ _ATTACKS = (
 )
 
 
-def _adversarial(questions: Sequence[tuple[str, str, str]], known: Any) -> None:
+def _adversarial(questions: Sequence[Question]) -> None:
     """Questions that try to name a route that is none; every route taken is looked at."""
     domains = sorted({domain for _, _, domain in questions})
     routes = {

@@ -21,7 +21,7 @@ from agentlab.events import Warned
 from agentlab.models.embeddings import load_embeddings
 from agentlab.rag.techniques.control import Control, list_of, object_of
 from agentlab.rag.techniques.evidence import interleaved
-from agentlab.rag.techniques.examples import ExampleIndex, Guess
+from agentlab.rag.techniques.examples import ExampleIndex, Guess, Reading
 from agentlab.rag.techniques.steps import Steps, act, ask, is_survivable, together
 from agentlab.rag.techniques.technique import Found, Task, Technique, planned, technique_of
 
@@ -30,6 +30,7 @@ By = Literal["examples", "model", "both"]
 NOWHERE = "out_of_scope"
 REFUSE = "refuse"  # a target
 _SHOWN = 3  # examples of a route that a model is shown
+_OFFERED = 3  # routes that a model chooses among where the question is in scope by examples
 _NEVER = "out of scope"
 
 
@@ -58,25 +59,27 @@ def route(
     threshold: float | None = None,
     kept: float = 0.95,
     calibration: Sequence[str] = (),
-    margin: float = 0.05,
+    margin: float = 0.1,
     most: int = 1,
     keep: int | None = None,
 ) -> Router:
     """Sends each question to the routes that can answer it; what none can is declined.
 
-    ``by`` says how: ``examples`` (the nearest one; no model is asked), ``model`` (a choice decoded
-    out of the names), or ``both``: by examples where that is clear, else by the model, which
-    chooses among all. By default by what was given.
+    ``by`` says how: ``examples`` (a score, see :class:`ExampleIndex`; no model is asked), ``model``
+    (a choice decoded out of the names), or ``both``: by examples where that is clear, else by the
+    model. By default by what was given.
 
     Args:
         routes: name to :class:`Route`; a target alone counts as one.
         model: a chat model or its spec.
         embeddings: of the examples.
-        threshold: the least similarity to an example; set on the examples if None, so that
-            ``kept`` of them pass.
+        threshold: the least similarity to an example or a question of ``calibration``; set on
+            them if None, so that ``kept`` of them pass.
         kept: the share of questions in scope that may not be refused, above 0 to 1.
-        calibration: questions in scope, other than the examples: a better measure of the threshold.
-        margin: with ``both``: the model is asked where the second route is nearer than that.
+        calibration: questions in scope, whatever their route, as a log has them: they set the
+            threshold, and what is near one of them is in scope.
+        margin: with ``both``: the model is asked where the second route's score is nearer than that
+            to the first's, and chooses among those routes that score best.
         most: how many routes may be taken at once.
         keep: how many examples of a route are compared; see :class:`ExampleIndex`.
 
@@ -109,11 +112,13 @@ def route(
         raise ConfigError(f"most must be a whole number from 1, not {most!r}")
     control = Control(model, PROMPT) if by != "examples" else None
     examples = (
-        ExampleIndex({n: r.examples for n, r in made.items()}, load_embeddings(embeddings), keep)
+        ExampleIndex(
+            {n: r.examples for n, r in made.items()}, load_embeddings(embeddings), keep, calibration
+        )
         if by != "model"
         else None
     )
-    return Router(made, control, examples, threshold, kept, tuple(calibration), margin, most)
+    return Router(made, control, examples, threshold, kept, margin, most)
 
 
 class Router(Technique):
@@ -126,7 +131,6 @@ class Router(Technique):
         examples: ExampleIndex | None,
         threshold: float | None,
         kept: float,
-        calibration: Sequence[str],
         margin: float,
         most: int,
     ) -> None:
@@ -136,23 +140,22 @@ class Router(Technique):
         self._control = control
         self._examples = examples
         self._threshold = threshold
-        self._calibration = (kept, calibration)
+        self._kept = kept
         self._margin = margin
         self._most = most
 
     @property
     def threshold(self) -> float:
-        """The least similarity to an example, 0 where no examples are compared."""
+        """The least similarity of what is in scope, 0 where no examples are compared."""
         if self._threshold is None:
-            kept, questions = self._calibration
-            self._threshold = self._examples.threshold(kept, questions) if self._examples else 0.0
+            self._threshold = self._examples.threshold(self._kept) if self._examples else 0.0
         return self._threshold
 
     def choose(self, question: str) -> list[str]:
         """The names of the routes for ``question`` by examples alone; none out of scope."""
         if self._examples is None:
             raise ConfigError("these routes are chosen by a model", hint="use search(question)")
-        return self._clear(self._examples.guesses(question))
+        return self._clear(self._examples.read(question))
 
     def steps(self, task: Task) -> Steps[Found]:
         """See :class:`Technique`."""
@@ -183,33 +186,35 @@ class Router(Technique):
 
     def _chosen(self, task: Task) -> Steps[tuple[list[str], str]]:
         """The routes, none for out of scope, and what they were chosen by."""
-        guesses = self._examples.guesses(task.question) if self._examples is not None else []
-        if self._control is None or (guesses and self._is_clear(guesses)):
-            return self._clear(guesses), f"similarity {guesses[0].similarity:.2f}"
+        read = self._examples.read(task.question) if self._examples is not None else None
+        if read is not None and (self._control is None or self._is_clear(read)):
+            return self._clear(read), f"similarity {read.nearest:.2f}"
+        assert self._control is not None  # route() looks
+        otherwise = self._clear(read) if read is not None else []
         if not task.spent.ask():
-            return self._clear(guesses) if guesses else [], "the budget is spent"
+            return otherwise, "the budget is spent"
+        values, schema = self._values(task), self._schema(read)
         try:
-            value = yield from ask(self._control, PROMPT, self._values(task), self._schema())
+            value = yield from ask(self._control, PROMPT, values, schema)
         except Exception as error:
             if not is_survivable(error):
                 raise
             yield Warned(f"the model chose no route: {error}")
-            return self._clear(guesses) if guesses else [], "the model failed"
+            return otherwise, "the model failed"
         names = [name for name in dict.fromkeys(value["routes"]) if name in self._targets]
         return names[: self._most], "by the model"
 
-    def _is_clear(self, guesses: Sequence[Guess]) -> bool:
-        second = guesses[1].similarity if len(guesses) > 1 else -1.0
-        first = guesses[0].similarity
-        return first >= self.threshold and first - second >= self._margin
+    def _is_clear(self, read: Reading) -> bool:
+        return read.nearest >= self.threshold and len(self._near(read.guesses)) == 1
 
-    def _clear(self, guesses: Sequence[Guess]) -> list[str]:
-        """The routes over the threshold that are as near as the nearest, within the margin."""
-        near = [g for g in guesses if g.similarity >= self.threshold]
-        best = near[0].similarity if near else 0.0
-        return [
-            g.name for g in near[: self._most] if best - g.similarity < self._margin or g is near[0]
-        ]
+    def _near(self, guesses: Sequence[Guess]) -> list[str]:
+        """The best route, and those whose score is as good, within the margin."""
+        best = guesses[0].score
+        return [g.name for g in guesses if g is guesses[0] or best - g.score < self._margin]
+
+    def _clear(self, read: Reading) -> list[str]:
+        """The routes by examples alone; none where the question is near no text in scope."""
+        return self._near(read.guesses)[: self._most] if read.nearest >= self.threshold else []
 
     def _values(self, task: Task) -> dict[str, Any]:
         from agentlab.untrusted import neutralise
@@ -225,8 +230,12 @@ class Router(Technique):
         said = neutralise(task.question)
         return {"question": said, "routes": routes, "most": self._most, "nowhere": NOWHERE}
 
-    def _schema(self) -> dict[str, Any]:
-        name = {"type": "string", "enum": [*self.routes, NOWHERE]}
+    def _schema(self, read: Reading | None) -> dict[str, Any]:
+        """The names there are to choose from: the best ones of a question that is in scope."""
+        offered = list(self.routes)
+        if read is not None and read.nearest >= self.threshold:
+            offered = [guess.name for guess in read.guesses[: max(_OFFERED, self._most)]]
+        name = {"type": "string", "enum": [*offered, NOWHERE]}
         routes = list_of(name, self._most, "the sources, or out_of_scope", 1)
         return object_of("routes", "Where the question goes.", routes=routes)
 

@@ -128,10 +128,43 @@ def test_a_route_to_an_answer_from_documents() -> None:
 def test_the_examples_that_stand_for_the_others() -> None:
     texts = ["pump red", "pump red button", "pump red reset", "blue sky"]
     kept = ExampleIndex({"a": texts}, WordEmbeddings(), 2)
-    kept.guesses("x")
-    assert kept._loaded is not None
-    assert len(kept._loaded[1]) == 2
-    assert kept.guesses("blue sky")[0].similarity == pytest.approx(1, abs=1e-3)
+    assert kept.kept == {"a": ["pump red", "blue sky"]}
+    assert kept.read("blue sky").nearest == pytest.approx(1, abs=1e-3)
+
+
+def test_of_routes_as_near_the_one_with_more_examples_near_is_first() -> None:
+    examples = {
+        "leave": ["leave here", "pump rules", "sickness told"],
+        "house": ["boiler there", "pump runs", "pump stands"],
+    }
+    read = ExampleIndex(examples, WordEmbeddings()).read("pump")
+    house, leave = read.guesses
+    assert house.similarity == pytest.approx(leave.similarity, abs=1e-3)
+    assert (house.name, house.score > leave.score + 0.05) == ("house", True)
+
+
+def test_a_route_of_few_examples_is_found_beside_one_of_many() -> None:
+    many = [f"the pump {word} runs" for word in ("red", "blue", "old", "new", "big", "wet", "far")]
+    index = ExampleIndex({"pump": many, "leave": ["the leave"]}, WordEmbeddings())
+    assert index.read("the leave please").guesses[0].name == "leave"
+
+
+def test_what_is_near_a_question_of_the_log_is_in_scope() -> None:
+    log = ["Do cats purr at night?", "Do cats purr at noon?", "Do cats sleep?"]
+    question = "Do cats purr at dawn?"
+    assert router().choose(question) == []
+    assert len(router(calibration=log).choose(question)) == 1
+    # one that is there twice is no reason to ask for more
+    assert router(calibration=[*log, *log]).threshold == router(calibration=log).threshold
+
+
+def test_in_doubt_the_model_chooses_among_the_best_routes() -> None:
+    more = {name: Route(Words(), "", [name * 3, name * 2]) for name in "bcdefg"}
+    model = saying({"routes": ["house"]}, {"routes": ["e"]})
+    chosen = router(model=model, margin=2, more=more)
+    assert chosen.search("How is the pump reset?").routes == ("house",)
+    told = list(chosen.stream("How is the pump reset?"))
+    assert any(isinstance(event, Warned) for event in told)  # e was not offered
 
 
 @pytest.mark.parametrize(
