@@ -140,11 +140,14 @@ def _subclass(cls: type, kind: Kind, methods: tuple[tuple[str, str], ...]) -> ty
         if getattr(cls, name, None) is not None:
             namespace[name] = None
             notes[name] = "ClassVar[Any]"
+    settings: dict[str, Any] = {}
     if issubclass(cls, BaseModel):
         namespace["__annotations__"] = notes
+        settings["defer_build"] = True  # the copies are not validated, so few need a validator
     else:
         namespace["__slots__"] = ()
-    return type(cls)(cls.__name__, (cls,), namespace)
+    subclass: Any = type(cls)
+    return cast(type, subclass(cls.__name__, (cls,), namespace, **settings))
 
 
 def _stoppable(own: Callable[..., Any]) -> Callable[..., Any]:

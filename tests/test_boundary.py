@@ -21,6 +21,7 @@ from langchain_core.prompts import ChatPromptTemplate
 from langchain_core.retrievers import BaseRetriever
 from langchain_core.runnables import RunnableLambda, RunnableParallel
 from langchain_core.tools import BaseTool, StructuredTool, tool
+from pydantic import ValidationError
 
 from agentlab import clock
 from agentlab.boundary import Call, Handler, Reranker, enclosing, handling, recordable
@@ -145,6 +146,17 @@ def test_recordable_is_idempotent_and_keeps_the_class() -> None:
     assert recordable(prompt) is prompt
     with pytest.raises(TypeError, match="int does not cross"):
         recordable(3)
+
+
+def test_the_class_can_still_make_validate_and_write_objects(log: Log) -> None:
+    kind = type(recordable(FakeListChatModel(responses=["a"])))
+    made = kind(responses=["one"])
+    assert made.invoke("x").content == "one"
+    assert log.seen == [("call", "model", "_generate")]
+    assert made.model_dump()["responses"] == ["one"]
+    assert kind.model_validate({"responses": ["two"]}).responses == ["two"]
+    with pytest.raises(ValidationError, match="responses"):
+        kind(responses=3)
 
 
 @tool

@@ -43,12 +43,14 @@ def run(arguments: list[str]) -> int:
 
 
 def _run(arguments: list[str], debug: bool) -> int:
-    import typer
-
     from agentlab.cli import quick_imports
-    from agentlab.cli.app import app
 
     quick_imports.install()
+
+    import typer
+
+    from agentlab.cli.app import app
+
     command: Any = typer.main.get_command(app)
     try:
         with command.make_context("agentlab", arguments, obj={"debug": debug}) as context:

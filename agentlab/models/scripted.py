@@ -113,6 +113,10 @@ class ScriptedChatModel(BaseChatModel):
             digest = hashlib.sha256(repr(self.replies).encode()).hexdigest()
         return {"name": "scripted", "sha256": digest}
 
+    def __repr_args__(self) -> Iterator[tuple[str, Any]]:
+        """Not the script, which may be long: LangChain writes each model down at each call."""
+        yield "script", self.script
+
     def reset(self) -> None:
         """Start the script again from its beginning."""
         with self._progress.lock:

@@ -62,7 +62,7 @@ def ordered(steps: Sequence[tuple[Lane, Step]], home: Lane) -> list[Step]:
             section.append((lane, step))
             continue
         group += _close(section, group, result)
-        result.append(replace(step, group=0))
+        result.append(replace(step, group=0) if step.group else step)
     _close(section, group, result)
     return result
 
@@ -71,7 +71,10 @@ def _close(section: list[tuple[Lane, Step]], group: int, result: list[Step]) -> 
     """Move a section to the result; the number of sections of parallel calls it was."""
     several = len(section) > 1
     number = group + 1 if several else 0
-    result += [replace(step, group=number) for step in _by_content(section)]
+    result += [
+        replace(step, group=number) if step.group != number else step
+        for step in (_by_content(section) if several else [step for _, step in section])
+    ]
     section.clear()
     return int(several)
 

@@ -91,6 +91,11 @@ class Tape(Handler):
         """The calls of this run so far, in order."""
         return ordered([entry for entry in self._steps if entry is not None], self._home)
 
+    @property
+    def made(self) -> int:
+        """How many calls there are in :attr:`steps`."""
+        return sum(entry is not None for entry in self._steps)
+
     def outcomes(self) -> list[Outcome]:
         """What became of every step, in the recording's order: the same for every replay."""
         if self._playback is None:

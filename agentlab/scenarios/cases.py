@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import itertools
 import json
@@ -80,8 +81,13 @@ class Case:
         parts = [self.id, *(_file_part(f"{k}={v}") for k, v in self.cell.items())]
         if self.repetition > 1:
             parts.append(str(self.repetition))
-        folder = self.file.path.parent / self.file.entry.cassettes / self.file.path.stem
-        return folder / f"{'~'.join(parts)}.jsonl"
+        return _cassettes(self.file.path, self.file.entry.cassettes) / f"{'~'.join(parts)}.jsonl"
+
+
+@functools.lru_cache(maxsize=256)
+def _cassettes(path: Path, folder: str) -> Path:
+    """The folder of the recordings of a file of scenarios."""
+    return path.parent / folder / path.stem
 
 
 def _file_part(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import sys
 from collections.abc import Iterator
@@ -50,7 +51,7 @@ def attribute_of(name: str, project: Path) -> Any:
         raise ScenarioError(
             f"the module {module_name!r} cannot be imported: {type(error).__name__}: {error}"
         ) from error
-    _check_home(module_name, value, project)
+    _check_home(module_name, getattr(value, "__file__", None), project)
     for part in path.split("."):
         if not hasattr(value, part):
             raise ScenarioError(f"{module_name!r} has no {path!r}{nearest(part, dir(value))}")
@@ -58,11 +59,11 @@ def attribute_of(name: str, project: Path) -> Any:
     return value
 
 
-def _check_home(name: str, module: Any, project: Path) -> None:
+@functools.lru_cache(maxsize=256)
+def _check_home(name: str, file: str | None, project: Path) -> None:
     """A module of this name that another project had loaded before is not this project's."""
     top = name.partition(".")[0]
     own = (project / f"{top}.py").is_file() or (project / top / "__init__.py").is_file()
-    file = getattr(module, "__file__", None)
     if own and file and not Path(file).resolve().is_relative_to(project.resolve()):
         raise ScenarioError(
             f"the module {name!r} of another project is loaded already: {file}",

@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from agentlab.boundary import recordable
 from agentlab.offline import is_offline
+from agentlab.scenarios.keeping import kept
 from agentlab.scenarios.schema import PROVIDERS, ModelEntry
 
 if TYPE_CHECKING:
@@ -64,11 +66,11 @@ def _spec(model: str | ModelEntry) -> tuple[str, dict[str, Any]]:
 
 
 def _loaded(spec: str, kind: str, parameters: dict[str, Any]) -> BaseChatModel:
-    from agentlab.boundary import recordable
     from agentlab.models import load_model
-    from agentlab.scenarios.standin import kept, stand_in
 
     if is_offline() and kind in ("openai", "cohere"):
+        from agentlab.scenarios.standin import stand_in
+
         name = spec.partition(":")[2]
         # The key is no part of a request, and a machine that replays has none.
         variables = {"openai": ("OPENAI_API_KEY",), "cohere": ("CO_API_KEY", "COHERE_API_KEY")}

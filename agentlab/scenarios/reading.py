@@ -33,17 +33,16 @@ class Scenario:
 
 @dataclass(frozen=True, slots=True)
 class ScenarioFile:
-    """A file that was read. ``project`` is the folder of its modules, models and schemas."""
+    """A file that was read. ``project`` is the folder of its modules, models and schemas.
 
+    ``name`` is its path, as short as it can be said.
+    """
+
+    name: str
     path: Path
     project: Path
     entry: FileEntry
     scenarios: Mapping[str, Scenario]
-
-    @property
-    def name(self) -> str:
-        """The path, as short as it can be said."""
-        return shown(self.path)
 
 
 def shown(path: Path) -> str:
@@ -145,7 +144,8 @@ def parse_file(text: str, path: Path) -> ScenarioFile:
     except ValidationError as error:
         raise _first(error, raw, name) from error
     project = project_of(path)
-    return ScenarioFile(path, project, entry, _Reader(name, raw, entry, project).scenarios())
+    scenarios = _Reader(name, raw, entry, project).scenarios()
+    return ScenarioFile(name, path, project, entry, scenarios)
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,6 +56,11 @@ class Performance:
         return [step for step in self.witness.steps if step.kind != "clock"]
 
     @property
+    def position(self) -> int:
+        """How many there are."""
+        return self.take.tape.made if self.witness is None else len(self.steps)
+
+    @property
     def run(self) -> Run:
         """The run, for expectations and reports."""
         return Run(self.turns, self.steps, self.take.tape.seconds + self.faults.seconds)
@@ -134,7 +139,7 @@ def perform(
     witness = Tape(None, mode="all", scrubber=take.scrubber) if seen else None
     made = Performance(take, faults, witness)
     models = Models(case.file.project, case.file.entry.models, case.parameters)
-    target = Target(case, models, lambda: len(made.steps))
+    target = Target(case, models, lambda: made.position)
     outer: list[Handler] = [witness, faults] if witness is not None else []
     if case.freeze is not None:
         outer.append(Freeze(case.freeze.time, case.freeze.uuid, case.freeze.random))
@@ -174,10 +179,11 @@ def _result(
 ) -> ScenarioResult:
     tape, error = made.take.tape, made.error
     drift = tape.drift if isinstance(error, Diverged) else None
+    run = made.run
     result = replace(
         base,
         outcomes=tape.outcomes(),
-        run=made.run,
+        run=run,
         replayed_calls=tape.replayed_calls,
         live_calls=tape.live_calls,
     )
@@ -190,7 +196,7 @@ def _result(
     if error is not None:
         return replace(result, status="error", **told(error))
     try:
-        failures, mutation = looked_at(made.take, made.run, once=_once(case, options))
+        failures, mutation = looked_at(made.take, run, once=_once(case, options))
     except AgentLabError as wrong:
         return replace(result, status="error", **told(wrong))
     failures = [*made.faults.unused(), *failures]

@@ -8,7 +8,6 @@ for, once a process.
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +16,7 @@ from pydantic import ConfigDict, PrivateAttr, ValidationError, model_validator
 
 from agentlab.errors import AgentLabError
 from agentlab.offline import raise_if_offline
+from agentlab.scenarios.keeping import kept
 
 if TYPE_CHECKING:
     from langchain_core.outputs import ChatGenerationChunk, ChatResult
@@ -154,8 +154,6 @@ class StandIn(BaseChatModel):
 # Pydantic takes no property in a field's place, so it is set afterwards.
 StandIn.profile = property(lambda self: self._make().profile)  # type: ignore[assignment]
 
-_made: dict[str, BaseChatModel] = {}
-
 
 def stand_in(
     provider: str, name: str, parameters: dict[str, Any], make: Callable[[], BaseChatModel]
@@ -179,14 +177,3 @@ def stand_in(
         return real()  # which says what is wrong, or knows better
     made._make = real
     return made
-
-
-def kept(key: Any, make: Callable[[], BaseChatModel]) -> BaseChatModel:
-    """The model made under ``key`` before, or now.
-
-    For models that can be used again: nothing of one call shows in the next.
-    """
-    mark = json.dumps(key, sort_keys=True, default=str)
-    if mark not in _made:
-        _made[mark] = make()
-    return _made[mark]

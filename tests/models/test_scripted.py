@@ -307,3 +307,8 @@ def test_unknown_parameter(tmp_path: Path) -> None:
     with pytest.raises(errors.ConfigError, match="temprature") as caught:
         create(written(tmp_path, "replies: [{say: a}]"), temprature=1)
     assert "temperature" in caught.value.hint
+
+
+def test_its_text_is_short_however_long_the_script() -> None:
+    model = scripted(*["a long reply"] * 1000, script="talk.yaml")
+    assert repr(model) == "ScriptedChatModel(script='talk.yaml')"

@@ -21,7 +21,7 @@ from agentlab.offline import offline
 from agentlab.recording import Scrubber
 from agentlab.recording.requests import Reader
 from agentlab.recording.steps import Request
-from agentlab.scenarios import standin
+from agentlab.scenarios import keeping
 from agentlab.scenarios.models import Models
 from agentlab.scenarios.schema import ModelEntry
 from agentlab.scenarios.standin import StandIn, stand_in
@@ -114,7 +114,7 @@ def test_tools_and_schemas_are_the_librarys(provider: str) -> None:
 
 
 def test_the_model_proper_is_made_once() -> None:
-    standin._made.clear()
+    keeping._made.clear()
     made: list[int] = []
 
     def make() -> BaseChatModel:

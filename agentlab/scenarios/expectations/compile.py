@@ -2,24 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from agentlab.scenarios.expectations import (
-    budget,
-    code,
-    data,
-    meaning,
-    memory,
-    numbers,
-    path,
-    retrieval,
-    streams,
-    text,
-)
+from agentlab.scenarios.expectations import numbers, text
 from agentlab.scenarios.expectations.base import (
     All,
     AnyOf,
@@ -39,6 +29,17 @@ from agentlab.scenarios.results import Failure, Run
 
 Compile = Callable[[Any, Place, Compiler], Any]
 
+
+def _late(module: str, name: str) -> Compile:
+    """The function ``name`` of a module here that is imported only where a file needs it."""
+
+    def compiled(raw: Any, place: Place, compiler: Compiler) -> Any:
+        found = importlib.import_module(f"agentlab.scenarios.expectations.{module}")
+        return getattr(found, name)(raw, place, compiler)
+
+    return compiled
+
+
 TEXT: dict[str, Compile] = {
     "equals": text.compile_equals,
     "contains": partial(text.compile_contains, how="contains"),
@@ -48,9 +49,9 @@ TEXT: dict[str, Compile] = {
     "lines": text.compile_lines,
 }
 DATA: dict[str, Compile] = {
-    "json": data.compile_json,
-    "schema": data.compile_schema,
-    "at": data.compile_at,
+    "json": _late("data", "compile_json"),
+    "schema": _late("data", "compile_schema"),
+    "at": _late("data", "compile_at"),
 }
 NUMBER: dict[str, Compile] = {
     "min": partial(numbers.compile_bound, least=True),
@@ -60,16 +61,16 @@ APPROX = ("approx", "tol", "rel")
 LOGIC = ("any", "not")
 MATCHERS = (*TEXT, *DATA, *APPROX, *NUMBER, "in", *LOGIC)
 RUN: dict[str, Compile] = {
-    "similar": meaning.compile_similar,
-    "judge": meaning.compile_judge,
-    "logprob": meaning.compile_logprob,
-    "trajectory": path.compile_trajectory,
-    "memory": memory.compile_memory,
-    "retrieved": retrieval.compile_retrieved,
-    "cites": retrieval.compile_cites,
-    "budget": budget.compile_budget,
-    "stream": streams.compile_stream,
-    "code": code.compile_code,
+    "similar": _late("meaning", "compile_similar"),
+    "judge": _late("meaning", "compile_judge"),
+    "logprob": _late("meaning", "compile_logprob"),
+    "trajectory": _late("path", "compile_trajectory"),
+    "memory": _late("memory", "compile_memory"),
+    "retrieved": _late("retrieval", "compile_retrieved"),
+    "cites": _late("retrieval", "compile_cites"),
+    "budget": _late("budget", "compile_budget"),
+    "stream": _late("streams", "compile_stream"),
+    "code": _late("code", "compile_code"),
 }
 EXPECTATIONS = (*TEXT, *DATA, "in", *RUN, *LOGIC)
 
