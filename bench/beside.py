@@ -2,7 +2,8 @@
 
 Run it with ``python -m bench.beside``; it prints one JSON object. Both record langchain-openai's
 model against a server on loopback. Times are CPU milliseconds, the median of rounds in which all
-take turns; sizes are bytes.
+take turns; sizes are bytes. ``--promptfoo`` and ``--inspect`` say where promptfoo and inspect-ai
+are installed; their suites then take turns with the others, with warm caches.
 """
 
 from __future__ import annotations
@@ -22,6 +23,9 @@ from typing import Any
 from agentlab.boundary import recordable
 from agentlab.models import load_model
 from agentlab.recording import cassette
+from bench import beside_others
+from bench.beside_others import SYSTEM as SYSTEM_OF_ONE
+from bench.beside_others import Suite
 from bench.cassettes import SYSTEM, agent, look_up, prose
 from bench.report import machine
 from bench.scenarios import cpu_ms
@@ -32,9 +36,10 @@ from langchain_core.output_parsers import StrOutputParser
 from langchain_core.prompts import ChatPromptTemplate
 
 def triage(model):
-    prompt = ChatPromptTemplate.from_messages([("system", "What is it about?"), ("user", "{t}")])
+    prompt = ChatPromptTemplate.from_messages([("system", "SYSTEM"), ("user", "{t}")])
     return prompt | model | StrOutputParser()
-"""
+""".replace("SYSTEM", SYSTEM_OF_ONE)
+EDITED = "What is this about?"
 THEIRS = """
 import pytest
 from langchain_openai import ChatOpenAI
@@ -63,59 +68,90 @@ def ours(count: int) -> str:
     return head + "".join(one.format(number) for number in range(count))
 
 
-def suites(rounds: int) -> dict[str, Any]:
+def suites_of(folder: Path) -> list[Suite]:
+    """Ours, and the same tests with pytest-recording, written in ``folder``."""
+    code = folder / "code_under_test.py"
+    code.write_text(CODE)
+    for count in (1, 200):
+        (folder / f"ours{count}").mkdir()
+        (folder / f"ours{count}" / "s.yaml").write_text(ours(count))
+        (folder / f"theirs{count}").mkdir()
+        tests = THEIRS.replace("COUNT", str(count))
+        (folder / f"theirs{count}" / f"test_{count}.py").write_text(tests)
+    pytest = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:asyncio"]
+    test = [sys.executable, "-m", "agentlab", "test", "oursCOUNT", "--record"]
+    with_ours = [*pytest, "-p", "no:recording", "oursCOUNT", "--agentlab-record"]
+    theirs = [*pytest, "-p", "no:agentlab", "theirsCOUNT", "--record-mode"]
+    own = {"PYTHONPATH": str(folder)}
+    return [
+        Suite(name, [*command, "none"], code, own, [*command, "once"])
+        for name, command in (
+            ("agentlab_test", test),
+            ("pytest_agentlab", with_ours),
+            ("pytest_recording", theirs),
+        )
+    ]
+
+
+def suites(rounds: int, promptfoo: Path | None, inspect: Path | None) -> dict[str, Any]:
     """CPU of suites of 1 and of 200 tests, and of what any of them imports."""
     with tempfile.TemporaryDirectory() as name, openai_server() as server:
         server.reply("It is about billing.")
         folder = Path(name)
         (folder / "agentlab.toml").touch()
-        (folder / "code_under_test.py").write_text(CODE)
-        commands = {k: [sys.executable, "-c", code] for k, code in IMPORTS.items()}
-        pytest = [
-            sys.executable,
-            "-m",
-            "pytest",
-            "-q",
-            "-p",
-            "no:cacheprovider",
-            "-p",
-            "no:asyncio",
+        programs = suites_of(folder)
+        if promptfoo:
+            programs.append(beside_others.promptfoo(folder, promptfoo, server.url))
+        if inspect:
+            programs.append(beside_others.inspect(folder, inspect))
+        provider = {"OPENAI_BASE_URL": server.url, "OPENAI_API_KEY": "none"}
+        imports = [(key, [sys.executable, "-c", code], {}) for key, code in IMPORTS.items()]
+        runs = [
+            (f"{suite.name}_{count}", suite.of(count), provider | suite.environment)
+            for count in (1, 200)
+            for suite in programs
         ]
-        for count in (1, 200):
-            (folder / f"ours{count}").mkdir()
-            (folder / f"ours{count}" / "s.yaml").write_text(ours(count))
-            (folder / f"theirs{count}").mkdir()
-            tests = THEIRS.replace("COUNT", str(count))
-            (folder / f"theirs{count}" / f"test_{count}.py").write_text(tests)
-            test = [sys.executable, "-m", "agentlab", "test", f"ours{count}", "--record"]
-            record = [*pytest, f"theirs{count}", "--record-mode"]
-            environment = {"OPENAI_BASE_URL": server.url, "OPENAI_API_KEY": "none"}
-            environment |= {"PYTHONPATH": str(folder)}
-            cpu_ms([*test, "once"], folder, **environment)
-            cpu_ms([*record, "once"], folder, **environment)
-            commands |= {
-                f"agentlab_test_{count}": [*test, "none"],
-                f"pytest_agentlab_{count}": [
-                    *pytest,
-                    *("-p", "no:recording", f"ours{count}", "--agentlab-record", "none"),
-                ],
-                f"pytest_recording_{count}": [
-                    *(*pytest, "-p", "no:agentlab", f"theirs{count}", "--record-mode", "none")
-                ],
-            }
+        for suite in programs:
+            for count in (1, 200):
+                cpu_ms(suite.of(count, record=True), folder, **provider, **suite.environment)
         asked = len(server.requests)
-        found: dict[str, list[float]] = {key: [] for key in commands}
+        found: dict[str, list[float]] = {key: [] for key, _, _ in [*imports, *runs]}
         for number in range(rounds):
-            for key, command in commands.items():
+            for key, command, environment in [*imports, *runs]:
                 found[key].append(cpu_ms(command, folder, **environment)[0])
                 print(f"round {number + 1}: {key} {found[key][-1]:.0f}", file=sys.stderr)
         if len(server.requests) != asked:
             raise SystemExit("a replay asked the server")
+        edits = {suite.name: edited(suite, folder, provider, server) for suite in programs}
     result: dict[str, Any] = {key: round(statistics.median(v), 1) for key, v in found.items()}
-    for key in ("agentlab_test", "pytest_agentlab", "pytest_recording"):
+    for key in edits:
         each = [(b - a) / 199 for a, b in zip(found[f"{key}_1"], found[f"{key}_200"], strict=True)]
         result[f"{key}_each_more"] = round(statistics.median(each), 2)
-    return result
+    return result | {"edited": edits}
+
+
+def edited(
+    suite: Suite, folder: Path, provider: dict[str, str], server: OpenAIServer
+) -> dict[str, Any]:
+    """What the suite of one test says when a word of the system prompt is edited."""
+    before, asked = suite.prompt.read_text(), len(server.requests)
+    suite.prompt.write_text(before.replace(SYSTEM_OF_ONE, EDITED))
+    try:
+        done = subprocess.run(
+            suite.of(1),
+            cwd=folder,
+            env={**os.environ, **provider, **suite.environment},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    finally:
+        suite.prompt.write_text(before)
+    return {
+        "exit": done.returncode,
+        "asked the model": len(server.requests) - asked,
+        "shows the edit": "[-it-]{+this+}" in done.stdout,
+    }
 
 
 def script(server: OpenAIServer, steps: int) -> None:
@@ -190,7 +226,11 @@ def recordings(rounds: int, steps: int = 40) -> dict[str, Any]:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="python -m bench.beside")
     parser.add_argument("--rounds", type=int, default=5)
-    rounds = parser.parse_args().rounds
+    parser.add_argument("--promptfoo", type=Path, help="its executable, or where npm installed it")
+    parser.add_argument("--inspect", type=Path, help="the folder with the package inspect_ai")
+    options = parser.parse_args()
     os.environ.pop("CI", None)
     print(machine(), file=sys.stderr)
-    print(json.dumps(recordings(rounds) | suites(rounds), indent=1))
+    result = recordings(options.rounds)
+    result |= suites(options.rounds, options.promptfoo, options.inspect)
+    print(json.dumps(result, indent=1))
