@@ -12,7 +12,9 @@ import hashlib
 import json
 import math
 import re
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -33,23 +35,30 @@ def main() -> None:
 
     file = _file(options.data)
     problems = _problems(file, options.first, options.problems)
-    model = load_model(options.model, temperature=0, seed=1, max_tokens=1000)
+    shape = {"parallel": options.parallel} if options.parallel > 1 else {}
+    model = load_model(options.model, temperature=0, seed=1, max_tokens=1000, **shape)
     about = hashlib.sha256(json.dumps([model.identity, file.name]).encode()).hexdigest()[:12]
     results = _read(options.results, about)
     methods = options.methods.split(",")
-    for number, (question, gold) in (
-        () if options.table else problems
-    ):  # all ways, so that a run cut short is still fair
-        for name in methods:
-            key = f"{name}/{number}"
-            if key in results:
-                continue
-            results[key] = _solve(METHODS[name], model, question, gold)
-            line = {"run": about, "key": key, **results[key]}
-            with options.results.open("a") as file:
-                file.write(json.dumps(line) + "\n")
-            mark = "right" if results[key]["right"] else f"wrong ({gold})"
-            print(f"{key}: {mark}, {results[key]['seconds']:.0f} s", flush=True)
+    lock = threading.Lock()
+
+    def run(name: str, number: int, question: str, gold: str) -> None:
+        key = f"{name}/{number}"
+        found = _solve(METHODS[name], model, question, gold)
+        with lock, options.results.open("a") as file:
+            results[key] = found
+            file.write(json.dumps({"run": about, "key": key, **found}) + "\n")
+            mark = "right" if found["right"] else f"wrong ({gold})"
+            print(f"{key}: {mark}, {found['seconds']:.0f} s", flush=True)
+
+    todo = [  # all ways of a problem side by side, so that a run cut short is still fair
+        (name, number, *problem)
+        for number, problem in ([] if options.table else problems)
+        for name in methods
+        if f"{name}/{number}" not in results
+    ]
+    with ThreadPoolExecutor(options.parallel) as threads:
+        list(threads.map(lambda each: run(*each), todo))
     done = [n for n, _ in problems if all(f"{name}/{n}" in results for name in methods)]
     if not done:
         raise SystemExit("no problem was solved in all ways")
@@ -65,6 +74,12 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--problems", type=int, default=100, help="how many (100)")
     parser.add_argument("--first", type=int, default=0, help="the number of the first (0)")
     parser.add_argument("--methods", default=",".join(TITLES), help="of " + ", ".join(TITLES))
+    parser.add_argument(
+        "--parallel",
+        type=int,
+        default=1,
+        help="runs at a time, decoded together; seconds are then shared by all",
+    )
     parser.add_argument("--table", action="store_true", help="of the results so far; run nothing")
     parser.add_argument("--results", type=Path, default=Path("agents.jsonl"))
     options = parser.parse_args()

@@ -12,7 +12,9 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -23,17 +25,22 @@ def main() -> None:
     options = _options()
     from agentlab import load_model
 
-    model = load_model(options.model, temperature=0, seed=1, max_tokens=options.max_tokens)
+    shape = {"parallel": options.parallel} if options.parallel > 1 else {}
+    model = load_model(options.model, temperature=0, seed=1, max_tokens=options.max_tokens, **shape)
     rows = _read(options.results)
     done = {row["key"] for row in rows}
-    with options.results.open("a") as file:
-        for key, make in _PARTS[options.part](options, model):
-            if key in done or options.table:
-                continue
-            row = {"key": key, **make()}
+    lock = threading.Lock()
+
+    def run(key: str, make: Callable[[], dict[str, Any]]) -> None:
+        row = {"key": key, **make()}
+        with lock, options.results.open("a") as file:
             rows.append(row)
             file.write(json.dumps(row, ensure_ascii=False) + "\n")
-            file.flush()
+
+    parts = _PARTS[options.part](options, model)
+    todo = [] if options.table else [part for part in parts if part[0] not in done]
+    with ThreadPoolExecutor(options.runs) as threads:
+        list(threads.map(lambda part: run(*part), todo))
     print(_table(options, rows))
     print(f"\n{machine()}; {options.model.rpartition('/')[2]}")
 
@@ -49,6 +56,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--answers", type=int, default=1000, help="how many, under schemas (1000)")
     parser.add_argument("--max-tokens", type=int, default=400)
     parser.add_argument("--results", type=Path, default=Path("reasoning.jsonl"))
+    parser.add_argument("--parallel", type=int, default=1, help="answers decoded together (1)")
+    parser.add_argument("--runs", type=int, default=1, help="problems at a time (1)")
     parser.add_argument("--table", action="store_true", help="only show what there is")
     return parser.parse_args()
 

@@ -59,6 +59,9 @@ class Matcher(Protocol):
     def accept(self, token: int) -> None:
         """Take ``token``, which must be allowed."""
 
+    def forced(self) -> Sequence[int]:
+        """The tokens that must come next, as far as each is the only one; none is taken."""
+
     @property
     def finished(self) -> bool:
         """Whether nothing but the end may come."""
@@ -251,6 +254,13 @@ class _GuidanceMatcher:
             self._matcher.consume_token(token)
             self._check()
 
+    def forced(self) -> Sequence[int]:
+        if self._matcher.is_stopped():
+            return ()
+        tokens = self._matcher.compute_ff_tokens()
+        ends = (i for i, token in enumerate(tokens) if self._weights.ends_generation(token))
+        return tokens[: next(ends, len(tokens))]
+
     @property
     def finished(self) -> bool:
         return self._matcher.is_stopped()
@@ -334,6 +344,9 @@ class _NativeMatcher:
 
     def accept(self, token: int) -> None:
         llama.llama_sampler_accept(self._sampler, token)
+
+    def forced(self) -> Sequence[int]:
+        return ()
 
     @property
     def finished(self) -> bool:

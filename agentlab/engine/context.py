@@ -68,7 +68,8 @@ class Context:
         self.pointer = pointer
         self.n_ctx = int(llama.llama_n_ctx(pointer))
         self.n_batch = int(params.n_batch)
-        self._threads = threads
+        self.threads = threads
+        self.parallel = params.n_seq_max > 1
         self._abort = ctypes.create_string_buffer(2)
         llama.llama_set_abort_callback(pointer, _is_set, ctypes.cast(self._abort, ctypes.c_void_p))
         self._memory = llama.llama_get_memory(pointer)
@@ -126,15 +127,7 @@ class Context:
             TurnCancelled: :meth:`abort` was called meanwhile.
         """
         needed = len(tokens)
-        if not needed:
-            raise ModelError("the prompt is empty: there is nothing to go on from")
-        if needed >= self.n_ctx:
-            raise ContextOverflow(
-                f"the prompt needs {needed} tokens and the context has room for {self.n_ctx - 1}",
-                needed=needed,
-                available=self.n_ctx - 1,
-                hint="shorten it, choose a memory that keeps less, or load with a larger n_ctx",
-            )
+        check_fits(needed, self.n_ctx)
         self._begin_best(tokens)
         if self._keeps_prompt(tokens):
             self._again = True
@@ -154,9 +147,20 @@ class Context:
         """Whether llama.cpp holds :attr:`last_logits` too, so that it may sample from them."""
         return not self._again
 
-    def append(self, token: int) -> None:
-        """Evaluate one more token."""
-        self._evaluate([token])
+    def append(self, tokens: Sequence[int]) -> Generator[None, None, None]:
+        """Evaluate a few more tokens, at once."""
+        self._evaluate(tokens)
+        yield from ()
+
+    @property
+    def row(self) -> int:
+        """Where llama.cpp has the logits after the last token."""
+        return -1
+
+    @property
+    def evaluated(self) -> Sequence[int]:
+        """The tokens that are here, all of them."""
+        return self._evaluated
 
     def log_probabilities(self, tokens: Sequence[int], start: int) -> Iterator[NDArray[np.float32]]:
         """What the model thinks of every next token, in one pass over ``tokens``.
@@ -191,7 +195,10 @@ class Context:
 
     def forget(self) -> None:
         """Drop every evaluated token."""
-        llama.llama_memory_clear(self._memory, False)
+        if self.parallel:  # other sequences are none of its business
+            llama.llama_memory_seq_rm(self._memory, 0, -1, -1)
+        else:
+            llama.llama_memory_clear(self._memory, False)
         self._evaluated.clear()
         self._exact = self._prompt = 0
 
@@ -356,7 +363,7 @@ class Context:
         if self._abort.value:  # accelerators do not ask while they compute
             raise TurnCancelled
         self._again = False
-        with self._threads.evaluating(len(tokens)) as count:
+        with self.threads.evaluating(len(tokens)) as count:
             llama.llama_set_n_threads(self.pointer, count, count)
             status = llama.llama_decode(self.pointer, batch)
         if status == 0:
@@ -372,6 +379,24 @@ class Context:
         raise ModelError(
             f"llama.cpp failed to evaluate {len(tokens)} tokens (status {status})",
             hint="load the model with a smaller n_ctx or n_gpu_layers",
+        )
+
+
+def check_fits(needed: int, n_ctx: int) -> None:
+    """Refuse a prompt of ``needed`` tokens that leaves no room for one more.
+
+    Raises:
+        ContextOverflow: it does not fit.
+        ModelError: there are none.
+    """
+    if not needed:
+        raise ModelError("the prompt is empty: there is nothing to go on from")
+    if needed >= n_ctx:
+        raise ContextOverflow(
+            f"the prompt needs {needed} tokens and the context has room for {n_ctx - 1}",
+            needed=needed,
+            available=n_ctx - 1,
+            hint="shorten it, choose a memory that keeps less, or load with a larger n_ctx",
         )
 
 

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from agentlab import cancellation
+from agentlab.engine.batching import Batch
 from agentlab.engine.context import Context
 from agentlab.engine.decoding import Piece, Request, decode
 from agentlab.engine.kept import Kept, KeptTotals
@@ -46,6 +47,7 @@ class _Worker:
     def __init__(self, weights: Weights, options: ContextOptions) -> None:
         self.context = Context(weights, options)
         self.line = Line()
+        self.batch = Batch(self.context, options.parallel) if self.context.parallel else None
         # Reentrant: the collector may close an abandoned stream while this thread holds it.
         self.lock = threading.RLock()
         self.news: queue.SimpleQueue[None] = queue.SimpleQueue()  # a job came, or the end
@@ -87,25 +89,52 @@ class _Worker:
             self.silent = silent
             if self.running is not None:
                 self.running.cancelled = True
+            if self.running is not None or self.batch:
                 self.context.abort()
         self.news.put(None)
 
     def _serve(self) -> None:
         while True:
             self.news.get()
-            while (job := self._next()) is not None:
-                self._run(job)
-                del job  # what was asked last must not stay while nothing is
+            while self._work():
+                pass
             if self.closed:
                 break
+        if self.batch is not None:
+            self.batch.close()
         self.context.close()
+
+    def _work(self) -> bool:
+        """Do one thing that is to be done; False where there is nothing."""
+        job = self._next()
+        if job is not None and (self.batch is None or job.request is None):
+            self._run(job)
+            return True
+        if self.batch is None:
+            return False
+        if job is not None:
+            self.batch.add(job)
+        elif not self.batch:
+            return False
+        else:
+            self._step(self.batch)
+        return True
+
+    def _step(self, batch: Batch) -> None:
+        """Decode on, all requests that are at work together."""
+        self.context.clear_abort()
+        try:
+            batch.step()
+        except BaseException as error:  # noqa: BLE001 - it belongs to all of them
+            for job in batch.clear():
+                self._refuse(job, error)
 
     def _next(self) -> Job | None:
         with self.lock:
             if self.closed:
-                for job in self.line.clear():
+                for job in (*self.line.clear(), *(self.batch.clear() if self.batch else ())):
                     self._refuse(job, TurnCancelled())
-            return self.line.next()
+            return self.line.next(alone_only=self.batch is not None and self.batch.full)
 
     def _run(self, job: Job) -> None:
         """Work at ``job`` until it ends or gives way."""
@@ -158,7 +187,8 @@ class Engine:
     """A loaded model that answers requests in turn. Get it by :func:`open_engine`.
 
     The same request gives the same tokens, whatever was asked before and from however many
-    threads: requests never share a batch, and prompts are read in pieces at fixed positions.
+    threads: requests never share a batch, and prompts are read in pieces at fixed positions. With
+    ``ContextOptions.parallel`` over 1 that is given up: they are decoded together.
     """
 
     def __init__(self, weights: Weights, options: ContextOptions) -> None:
@@ -176,11 +206,11 @@ class Engine:
             ContextOverflow: the prompt does not fit.
             TurnCancelled: the scope in force was cancelled.
         """
-        return self._results(lambda context: decode(context, request))
+        return self._results(lambda context: decode(context, request), request)
 
     def agenerate(self, request: Request) -> AsyncGenerator[Piece, None]:
         """:meth:`generate` for event loops. A cancelled task stops it too."""
-        return self._aresults(lambda context: decode(context, request))
+        return self._aresults(lambda context: decode(context, request), request)
 
     def score(self, prompt: Sequence[int], answer: Sequence[int]) -> Score:
         """How likely ``answer`` is after ``prompt`` (at least one token), in one pass."""
@@ -253,9 +283,9 @@ class Engine:
         self._stop()
         self._worker.thread.join(timeout=_PATIENCE)
 
-    def _results(self, work: Work) -> Generator[Any, None, None]:
+    def _results(self, work: Work, request: Request | None = None) -> Generator[Any, None, None]:
         results: queue.SimpleQueue[Any] = queue.SimpleQueue()
-        job = Job(work, results.put)
+        job = Job(work, results.put, request)
         with ExitStack() as stack:
             stack.callback(self._worker.cancel, job)
             scope = cancellation.current()
@@ -267,7 +297,9 @@ class Engine:
                     raise result
                 yield result
 
-    async def _aresults(self, work: Work) -> AsyncGenerator[Any, None]:
+    async def _aresults(
+        self, work: Work, request: Request | None = None
+    ) -> AsyncGenerator[Any, None]:
         loop = asyncio.get_running_loop()
         results: asyncio.Queue[Any] = asyncio.Queue()
 
@@ -275,7 +307,7 @@ class Engine:
             with suppress(RuntimeError):  # a loop that was closed has nobody left to tell
                 loop.call_soon_threadsafe(results.put_nowait, result)
 
-        job = Job(work, put)
+        job = Job(work, put, request)
         with ExitStack() as stack:
             stack.callback(self._worker.cancel, job)
             scope = cancellation.current()

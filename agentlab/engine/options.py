@@ -12,6 +12,8 @@ from agentlab.errors import ConfigError, ModelError
 
 N_BATCH = 64  # tokens in a piece of a prompt: larger is hardly faster to read, smaller reuses more
 KV_BYTES = 512 * 1024**2  # what the KV cache may take where n_ctx is not given
+MAX_PARALLEL = 32  # llama.cpp has room for 256 sequences
+SLOTS = 2  # sequences for each: one at work, one that was read before
 KV_TYPES = {  # name: ggml's number, bits a value
     "f32": (0, 32.0),
     "f16": (1, 16.0),
@@ -31,15 +33,17 @@ class ContextOptions:
     ``n_ctx`` is in tokens; None takes the trained length, or less where the KV cache would take
     more than 512 MiB; 0 takes the trained length at any price. ``n_threads`` None means as many
     as pay, at most every core this process may use. ``kept_bytes`` of host memory at most hold
-    prompts read earlier. ``flash_attention`` None leaves it to llama.cpp on an accelerator and
-    switches it off on the CPU, where its rounding depends on the number of threads. ``type_k`` and
-    ``type_v`` are the types of the KV cache's values, by name (``KV_TYPES``).
+    prompts read earlier. ``parallel`` requests at most are decoded together, which changes their
+    rounding (batching.py). ``flash_attention`` None takes it for those, leaves it to llama.cpp on
+    an accelerator and switches it off on the CPU, where its rounding depends on the threads.
+    ``type_k`` and ``type_v`` are the types of the KV cache's values, by name (``KV_TYPES``).
     """
 
     n_ctx: int | None = None
     n_batch: int = N_BATCH
     n_threads: int | None = None
     kept_bytes: int = KEPT_BYTES
+    parallel: int = 1
     flash_attention: bool | None = None
     type_k: str = "f16"
     type_v: str = "f16"
@@ -64,12 +68,17 @@ def context_params(weights: Weights, options: ContextOptions) -> llama.llama_con
     params.n_ctx = context_length(weights, options)
     params.n_batch = params.n_ubatch = min(options.n_batch, params.n_ctx)
     params.n_seq_max = 1
+    if options.parallel > 1 and not steps_only_forward(weights):
+        params.n_seq_max = 1 + SLOTS * options.parallel
+        params.kv_unified = True  # copies between split buffers end the process
     params.no_perf = True
     params.type_k, params.type_v = KV_TYPES[options.type_k][0], KV_TYPES[options.type_v][0]
     if flash is not None:
         params.flash_attn_type = (
             llama.LLAMA_FLASH_ATTN_TYPE_ENABLED if flash else llama.LLAMA_FLASH_ATTN_TYPE_DISABLED
         )
+    elif params.n_seq_max > 1:  # it skips what belongs to other sequences
+        params.flash_attn_type = llama.LLAMA_FLASH_ATTN_TYPE_ENABLED
     elif not accelerator():
         params.flash_attn_type = llama.LLAMA_FLASH_ATTN_TYPE_DISABLED
     _check_room(params.n_ctx * bytes_per_token(weights, options), params.n_ctx)

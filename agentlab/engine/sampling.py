@@ -63,9 +63,9 @@ class SamplerChain:
         for token in tokens:
             llama.llama_sampler_accept(self.pointer, token)
 
-    def sample(self, context: llama.llama_context_p) -> int:
-        """Choose from the logits of the last decoded token, and accept the choice."""
-        return int(llama.llama_sampler_sample(self.pointer, context, -1))
+    def sample(self, context: llama.llama_context_p, row: int = -1) -> int:
+        """Choose from the logits of ``row`` (-1: of the last token), and accept the choice."""
+        return int(llama.llama_sampler_sample(self.pointer, context, row))
 
     def choose(self, candidates: llama.llama_token_data_array) -> int:
         """Choose from ``candidates`` (which are reordered); nothing is accepted."""

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from agentlab.engine.context import Context, Suspended
+from agentlab.engine.decoding import Request
 
 TURN = 2.0  # seconds: two copies take some hundredths of a second at most
 UNDER_WAY = 4
@@ -27,9 +28,12 @@ class Job:
     It yields None where it may give way without having anything to tell.
     """
 
-    def __init__(self, work: Work, put: Callable[[Any], Any]) -> None:
+    def __init__(
+        self, work: Work, put: Callable[[Any], Any], request: Request | None = None
+    ) -> None:
         self.work = work
         self.put = put
+        self.request = request  # where the work is to decode it
         self.cancelled = False
         self.steps: Iterator[Any] | None = None
         self.suspended: Suspended | None = None
@@ -45,10 +49,15 @@ class Line:
         """A new job, or one that gave way."""
         self._jobs.append(job)
 
-    def next(self) -> Job | None:
-        """Take out the first; a new one only while few are under way."""
+    def next(self, *, alone_only: bool = False) -> Job | None:
+        """Take out the first; a new one only while few are under way.
+
+        ``alone_only``: none that is a request to decode, since they have no room for more.
+        """
         few = sum(job.steps is not None for job in self._jobs) < UNDER_WAY
         for index, job in enumerate(self._jobs):
+            if alone_only and job.request is not None:
+                continue
             if few or job.steps is not None:
                 del self._jobs[index]
                 return job

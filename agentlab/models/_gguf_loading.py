@@ -26,6 +26,9 @@ class LoadParameters(BaseModel):
     main_gpu: int = Field(0, ge=0)
     tensor_split: tuple[float, ...] | None = None
     kept_mib: int = Field(256, ge=0, description="memory for prompts read earlier, in MiB")
+    parallel: int = Field(
+        1, ge=1, le=32, description="requests decoded together; over 1 their bits may differ"
+    )
     flash_attention: bool | None = Field(None, description="None: not on the CPU")
     type_k: KVType = Field("f16", description="type of the KV cache's keys")
     type_v: KVType = Field("f16", description="and of its values")
@@ -41,6 +44,7 @@ class LoadParameters(BaseModel):
             self.n_batch,
             self.n_threads,
             kept_bytes=self.kept_mib * 1024**2,
+            parallel=self.parallel,
             flash_attention=self.flash_attention,
             type_k=self.type_k,
             type_v=self.type_v,

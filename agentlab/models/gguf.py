@@ -18,6 +18,7 @@ from langchain_core.runnables import Runnable
 from pydantic import ConfigDict, PrivateAttr, ValidationError
 
 from agentlab.errors import ConfigError
+from agentlab.models._gguf_answers import aanswers, answers
 from agentlab.models._gguf_format import FORMATS, constraint_of, structured
 from agentlab.models._gguf_loading import LoadParameters, build_key
 from agentlab.models._gguf_parameters import (
@@ -26,7 +27,7 @@ from agentlab.models._gguf_parameters import (
     call_parameters,
     wrong_parameter,
 )
-from agentlab.models._gguf_reply import chunk_of, message_of, result_of
+from agentlab.models._gguf_reply import chunk_of, result_of
 from agentlab.models._parameters import check_parameters
 from agentlab.models.checksums import sha256_of, stamp_of
 from agentlab.models.files import check_gguf
@@ -259,11 +260,9 @@ class GGUFChatModel(CallParameters, LoadParameters, BaseChatModel):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        answers = []
-        for request in self._requests(messages, stop, kwargs):
-            with closing(self.engine.generate(request)) as pieces:
-                answers.append(message_of(list(pieces), request, self.model_name))
-        return result_of(answers)
+        requests = self._requests(messages, stop, kwargs)
+        together = self.parallel > 1
+        return result_of(answers(self.engine, requests, self.model_name, together=together))
 
     async def _agenerate(
         self,
@@ -273,12 +272,9 @@ class GGUFChatModel(CallParameters, LoadParameters, BaseChatModel):
         **kwargs: Any,
     ) -> ChatResult:
         await self._loaded()
-        answers = []
-        for request in self._requests(messages, stop, kwargs):
-            async with aclosing(self.engine.agenerate(request)) as pieces:
-                found = [piece async for piece in pieces]
-            answers.append(message_of(found, request, self.model_name))
-        return result_of(answers)
+        requests = self._requests(messages, stop, kwargs)
+        together = self.parallel > 1
+        return result_of(await aanswers(self.engine, requests, self.model_name, together=together))
 
     def _stream(
         self,

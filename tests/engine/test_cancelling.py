@@ -7,7 +7,7 @@ import gc
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import aclosing
 
 import pytest
@@ -33,9 +33,9 @@ class Counter:
         self.stopped_at: int | None = None
         own = Context.append
 
-        def append(context: Context, token: int) -> None:
+        def append(context: Context, tokens: Sequence[int]) -> Generator[None, None, None]:
             self.count += 1
-            own(context, token)
+            yield from own(context, tokens)
 
         patch.setattr(Context, "append", append)
 

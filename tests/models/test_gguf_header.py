@@ -186,4 +186,4 @@ def test_any_damage_gives_a_typed_error(
         assert isinstance(header.quantisation, str)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert peak < 4 << 20
+    assert peak < 5 << 20  # a few chunks of 1 MiB
