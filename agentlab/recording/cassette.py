@@ -44,7 +44,7 @@ class _Writer:
     def __init__(self, recording: Recording) -> None:
         self._recording = recording
         self._lines = LineWriter()
-        self._written: dict[str, str] = {}
+        self._written: dict[str, Any] = {}
 
     def bytes(self) -> bytes:
         identities: list[dict[str, Any]] = []
@@ -67,7 +67,7 @@ class _Writer:
     def _blob(self, value: Any, mark: str | None = None) -> str:
         mark = mark or digest(value)
         if mark not in self._written:
-            self._written[mark] = json.dumps(value)
+            self._written[mark] = value
             self._put({"blob": mark, "value": value})
         return mark
 
@@ -104,6 +104,8 @@ class _Writer:
             count = _shared(marks, [mark for mark, _ in steps[earlier].request.messages])
             if count > kept:
                 best, kept = earlier, count
+            if kept == len(marks):
+                break
         if kept < 2:
             return marks
         return {"after": best + 1, "keep": kept, "add": marks[kept:]}
@@ -127,7 +129,14 @@ class _Writer:
         mark = self._blob(normal)
         # The order of arguments is no part of the hash, but of the message.
         reply, _ = without(step.reply)
-        return reply if self._written[mark] != json.dumps(normal) else {**reply, "message": mark}
+        return {**reply, "message": mark} if _alike(self._written[mark], normal) else reply
+
+
+def _alike(one: Any, other: Any) -> bool:
+    """Whether two values of one hash are the same in the order of their members too."""
+    if one is other or all(isinstance(value, str) for value in other.values()):
+        return True
+    return json.dumps(one) == json.dumps(other)
 
 
 def _shared(one: list[str], other: list[str]) -> int:

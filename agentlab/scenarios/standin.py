@@ -1,14 +1,14 @@
 """Hosted models in replay: what a recording compares, without the provider's library.
 
 Importing langchain-openai takes longer than replaying hundreds of scenarios. A request is told
-apart by the model's name and its settings, which are known without it. What the library itself
-makes of tools, schemas and the like is left to it: the model proper is made when that is asked
-for, once a process.
+apart by the model's name and its settings, which are known without it, and by the schemas of its
+tools, which langchain-core writes. What the library itself makes of schemas of answers, of Cohere's
+tools and the like is left to it: the model proper is made when that is asked for, once a process.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from langchain_core.language_models import BaseChatModel
@@ -110,7 +110,10 @@ class StandIn(BaseChatModel):
             raise AttributeError(f"{self.model_name} has no {name!r} in replay: {error}") from error
 
     def bind_tools(self, tools: Any, **kwargs: Any) -> Any:
-        """The model's own: the library writes the tools' schemas."""
+        """The model's own; of OpenAI's without the library, where the tools are plain ones."""
+        bound = _openai_tools(tools, **kwargs) if self.provider == "openai" else None
+        if bound is not None:
+            return self.bind(**bound)
         return self._make().bind_tools(tools, **kwargs)
 
     def with_structured_output(self, schema: Any = None, **kwargs: Any) -> Any:
@@ -153,6 +156,34 @@ class StandIn(BaseChatModel):
 
 # Pydantic takes no property in a field's place, so it is set afterwards.
 StandIn.profile = property(lambda self: self._make().profile)  # type: ignore[assignment]
+
+
+def _openai_tools(
+    tools: Sequence[Any],
+    *,
+    tool_choice: Any = None,
+    strict: bool | None = None,
+    parallel_tool_calls: bool | None = None,
+    response_format: Any = None,
+    **kwargs: Any,
+) -> dict[str, Any] | None:
+    """What langchain-openai binds for ``tools``; None where something is not plain."""
+    from langchain_core.utils.function_calling import convert_to_openai_tool
+
+    if response_format or any(isinstance(t, dict) or getattr(t, "extras", None) for t in tools):
+        return None
+    bound = {**kwargs, "tools": [convert_to_openai_tool(tool, strict=strict) for tool in tools]}
+    if parallel_tool_calls is not None:
+        bound["parallel_tool_calls"] = parallel_tool_calls
+    if tool_choice:
+        if tool_choice in [tool["function"]["name"] for tool in bound["tools"]]:
+            tool_choice = {"type": "function", "function": {"name": tool_choice}}
+        elif tool_choice in (True, "any"):
+            tool_choice = "required"
+        elif tool_choice not in ("auto", "none", "required"):
+            return None
+        bound["tool_choice"] = tool_choice
+    return bound
 
 
 def stand_in(

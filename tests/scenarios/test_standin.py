@@ -11,7 +11,7 @@ import pytest
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
-from langchain_core.tools import tool
+from langchain_core.tools import StructuredTool, tool
 from pydantic import BaseModel
 
 from agentlab.boundary import Call, Handler, handling, recordable
@@ -94,16 +94,31 @@ def look_up(order: str) -> str:
     return order
 
 
+def lookup_function(order: str, quickly: bool = False) -> str:
+    """Look up an order.
+
+    Args:
+        order: its number.
+        quickly: without its history.
+    """
+    return order
+
+
+LATER = StructuredTool.from_function(lookup_function, name="later", extras={"defer_loading": True})
+
+
 @pytest.mark.parametrize("provider", ["openai", "cohere"])
 def test_tools_and_schemas_are_the_librarys(provider: str) -> None:
     real, light = real_and_stand_in(provider, temperature=0)
     for more in (
         lambda model: model.bind_tools([look_up]),
-        lambda model: model.bind_tools([look_up], tool_choice="look_up"),
+        lambda model: model.bind_tools([look_up, Form], tool_choice="look_up"),
         lambda model: model.with_structured_output(Form),
+        lambda model: model.with_structured_output(Form, method="function_calling"),
     ):
         assert request_of(more(real)) == request_of(more(light))
-    assert type(light.bind_tools([look_up]).bound) is type(real)
+    bound = light.bind_tools([look_up]).bound
+    assert type(bound) is type(light if provider == "openai" else real)
     assert light.profile == real.profile
     assert light.get_num_tokens("one two") == real.get_num_tokens("one two")
     fields = set(type(real).model_fields) - set(StandIn.model_fields)
@@ -111,6 +126,27 @@ def test_tools_and_schemas_are_the_librarys(provider: str) -> None:
     assert light.tries_again == real.tries_again == 2  # type: ignore[attr-defined]
     assert not hasattr(light, "log_likelihood")
     assert not hasattr(light, "no_such_thing")
+
+
+BINDINGS: list[dict[str, Any]] = [
+    *({"tool_choice": c} for c in ("any", "auto", "none", "required", True, False, None)),
+    {"tool_choice": {"type": "function", "function": {"name": "look_up"}}},
+    {"tool_choice": "web_search"},
+    {"strict": True, "parallel_tool_calls": False, "temperature": 0.5},
+    {"response_format": Form, "tools": [Form]},
+    {"tools": [lookup_function, LATER, {"title": "A", "type": "object", "properties": {}}]},
+    {"tools": [{"type": "web_search"}]},
+    {"tools": []},
+]
+
+
+@pytest.mark.parametrize("binding", BINDINGS)
+def test_tools_bound_to_openais_models(binding: dict[str, Any]) -> None:
+    real, light = real_and_stand_in("openai")
+    given = {"tools": [look_up, Form], **binding}
+    one, other = (request_of(model.bind_tools(**given)) for model in (real, light))
+    assert one == other
+    assert one.key == other.key
 
 
 def test_the_model_proper_is_made_once() -> None:
@@ -122,7 +158,7 @@ def test_the_model_proper_is_made_once() -> None:
         return load_model("openai:demo", api_key="replay")
 
     for _ in range(3):
-        stand_in("openai", "demo", {"temperature": 0.5}, make).bind_tools([look_up])
+        stand_in("openai", "demo", {"temperature": 0.5}, make).with_structured_output(Form)
     assert made == [1]
 
 
@@ -143,6 +179,7 @@ models: {demo: {openai: demo, temperature: 0}}
 scenarios:
 - {id: whole, chain: 'shop:triage', input: {t: card charged twice}, expect: {contains: billing}}
 - {id: talk, chat: chat, memory: 'window:2', turns: [{user: Hello}, {user: And now?}]}
+- {id: agent, chat: chat, tools: [now, calculator], turns: [{user: Hello}]}
 """
 SHOP = """
 from langchain_core.output_parsers import StrOutputParser
@@ -162,7 +199,7 @@ print([name for name in ("openai", "langchain_openai", "tiktoken") if name in sy
 """
 
 
-def test_a_chain_and_a_chat_replay_without_the_library(tmp_path: Path) -> None:
+def test_a_chain_a_chat_and_an_agent_replay_without_the_library(tmp_path: Path) -> None:
     (tmp_path / "agentlab.toml").touch()
     (tmp_path / "s.yaml").write_text(FILE)
     (tmp_path / "shop.py").write_text(SHOP)
@@ -174,13 +211,13 @@ def test_a_chain_and_a_chat_replay_without_the_library(tmp_path: Path) -> None:
         from agentlab.scenarios.suite import run_suite
 
         recorded = run_suite(["s.yaml"], Options(record="all"))
-        assert [r.status for r in recorded.results] == ["recorded", "recorded"]
+        assert [r.status for r in recorded.results] == ["recorded"] * 3
         asked = len(server.requests)
         found = subprocess.run(
             [sys.executable, "-c", REPLAY], capture_output=True, text=True, check=False
         )
         assert found.stdout.splitlines() == [
-            "[('whole', 'passed', ''), ('talk', 'passed', '')]",
+            "[('whole', 'passed', ''), ('talk', 'passed', ''), ('agent', 'passed', '')]",
             "[]",
         ], found.stderr
         assert len(server.requests) == asked
