@@ -59,6 +59,10 @@ def main() -> None:
     ]
     with ThreadPoolExecutor(options.parallel) as threads:
         list(threads.map(lambda each: run(*each), todo))
+    for number, (_, gold) in problems:  # by the rule of today, whenever it was run
+        for name in methods:
+            if found := results.get(f"{name}/{number}"):
+                found["right"] = is_right(found["answer"], gold)
     done = [n for n, _ in problems if all(f"{name}/{n}" in results for name in methods)]
     if not done:
         raise SystemExit("no problem was solved in all ways")
@@ -127,8 +131,12 @@ def _solve(method: Any, model: Any, question: str, gold: str) -> dict[str, Any]:
     }
 
 
+_BOXED = re.compile(r"\\boxed\{([^{}]*)\}")
+
+
 def is_right(answer: str, gold: str) -> bool:
-    """Whether the last number in ``answer`` is ``gold``."""
+    """Whether the number in ``answer`` is ``gold``: the one in a TeX box, or else the last."""
+    answer = (_BOXED.findall(answer) or [answer])[-1]
     numbers = re.findall(r"-?\d[\d,]*(?:\.\d+)?", answer)
     return bool(numbers) and abs(float(numbers[-1].replace(",", "")) - float(gold)) < 1e-6
 

@@ -1,7 +1,8 @@
 """What the local engine need not do twice, beside a bare ``llama_cpp.Llama`` and ChatLlamaCpp's.
 
-``python -m bench.engine [--model PATH] [--rounds N] [--out FILE]``: one JSON object a line, as each
-part ends. Tokens evaluated are counted on both sides and decide; times are told besides.
+``python -m bench.engine [--model PATH] [--rounds N] [--only PARTS] [--out FILE]``: one JSON object
+a line, as each part ends. Tokens evaluated are counted on both sides and decide; times are told
+besides.
 """
 
 from __future__ import annotations
@@ -199,8 +200,24 @@ def spread(ratios: list[float]) -> dict[str, float]:
     }
 
 
-def parts(path: Path, rounds: int) -> Any:
+def parts(path: Path, rounds: int, only: set[str], threads: int) -> Any:
     """Every part, in the order of the page."""
+    from bench import engine_together
+
+    if not only or "alone" in only:
+        yield from parts_alone(path, rounds)
+    if not only or "samples" in only:
+        for name, ratios in engine_together.of_one_prompt(path, threads, rounds):
+            yield name, spread(ratios)
+    if not only or "together" in only:
+        for name, ratios in engine_together.of_many_prompts(path, threads, rounds):
+            yield name, spread(ratios)
+    if not only or "differences" in only:
+        yield "greedy, together and alone", engine_together.differences(path, threads)
+
+
+def parts_alone(path: Path, rounds: int) -> Any:
+    """One request at a time."""
     ours, bare = Ours(path), Bare(path)
     tokens = ours.tokens
     for summarise in (False, True):
@@ -297,10 +314,14 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="python -m bench.engine")
     parser.add_argument("--model", type=Path, help="a GGUF file (the model in the box)")
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--only", default="", help="alone, samples, together, differences (all)")
+    parser.add_argument("--threads", type=int, default=1, help="of the parts together (1)")
     parser.add_argument("--out", type=Path, help="append the lines to this file too")
     options = parser.parse_args()
     print(machine(), file=sys.stderr)
-    for name, found in parts(options.model or find_box_model(), options.rounds):
+    only = {name for name in options.only.split(",") if name}
+    path = options.model or find_box_model()
+    for name, found in parts(path, options.rounds, only, options.threads):
         line = json.dumps({"part": name, **found})
         print(line, flush=True)
         if options.out:

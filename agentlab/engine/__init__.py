@@ -14,6 +14,9 @@ text.py         token pieces -> text, stop strings
 embedding.py    texts -> vectors or scores, one at a time
 decoding.py     one request -> pieces, until it ends
 turns.py        whose turn it is
+slots.py        sequences that share one KV cache
+batching.py     requests decoded together, where that is asked for
+widths.py       how many of them in a step
 engine.py       the thread that owns a context and serves requests
 """
 

@@ -17,10 +17,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from agentlab.engine.context import Context, check_fits
+from agentlab.engine.context import Context
 from agentlab.engine.decoding import decode
 from agentlab.engine.kept import common_prefix
-from agentlab.engine.options import SLOTS
+from agentlab.engine.options import SLOTS, check_fits
 from agentlab.engine.slots import Row, Slot, Slots
 from agentlab.engine.turns import END, Job
 from agentlab.engine.widths import Widths

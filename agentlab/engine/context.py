@@ -20,7 +20,13 @@ from numpy.typing import NDArray
 
 from agentlab.engine.kept import Kept, Shelf, common_prefix
 from agentlab.engine.library import llama, recent_problems
-from agentlab.engine.options import ContextOptions, context_params, steps_only_forward
+from agentlab.engine.options import (
+    ContextOptions,
+    check_fits,
+    context_params,
+    steps_only_forward,
+)
+from agentlab.engine.sampling import log_softmax
 from agentlab.engine.threads import Threads, usable_cores
 from agentlab.engine.weights import Weights
 from agentlab.errors import ContextOverflow, ModelError, TurnCancelled
@@ -380,32 +386,6 @@ class Context:
             f"llama.cpp failed to evaluate {len(tokens)} tokens (status {status})",
             hint="load the model with a smaller n_ctx or n_gpu_layers",
         )
-
-
-def check_fits(needed: int, n_ctx: int) -> None:
-    """Refuse a prompt of ``needed`` tokens that leaves no room for one more.
-
-    Raises:
-        ContextOverflow: it does not fit.
-        ModelError: there are none.
-    """
-    if not needed:
-        raise ModelError("the prompt is empty: there is nothing to go on from")
-    if needed >= n_ctx:
-        raise ContextOverflow(
-            f"the prompt needs {needed} tokens and the context has room for {n_ctx - 1}",
-            needed=needed,
-            available=n_ctx - 1,
-            hint="shorten it, choose a memory that keeps less, or load with a larger n_ctx",
-        )
-
-
-def log_softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Natural log-probabilities of one row of logits, computed in 64 bits."""
-    wide = logits.astype(np.float64)
-    wide -= wide.max()
-    wide -= np.log(np.exp(wide).sum())
-    return wide.astype(np.float32)
 
 
 def _free(process: int, pointer: llama.llama_context_p, _weights: Weights, _abort: object) -> None:

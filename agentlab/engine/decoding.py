@@ -11,9 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agentlab.engine.constraint import Constraint, Matcher, candidates_of
-from agentlab.engine.context import log_softmax
 from agentlab.engine.library import accelerator, llama
-from agentlab.engine.sampling import PENALTY_WINDOW, SamplerChain, Sampling
+from agentlab.engine.sampling import PENALTY_WINDOW, SamplerChain, Sampling, log_softmax
 from agentlab.engine.text import TextStream
 from agentlab.engine.weights import Weights
 from agentlab.errors import GrammarError

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from agentlab.engine.kept import KEPT_BYTES
 from agentlab.engine.library import accelerator, llama
 from agentlab.engine.weights import Weights
-from agentlab.errors import ConfigError, ModelError
+from agentlab.errors import ConfigError, ContextOverflow, ModelError
 
 N_BATCH = 64  # tokens in a piece of a prompt: larger is hardly faster to read, smaller reuses more
 KV_BYTES = 512 * 1024**2  # what the KV cache may take where n_ctx is not given
@@ -99,6 +99,24 @@ def context_length(weights: Weights, options: ContextOptions) -> int:
         return weights.n_ctx_train
     fits = int(KV_BYTES // max(bytes_per_token(weights, options), 1))
     return min(weights.n_ctx_train, max(fits - fits % 256, 256))
+
+
+def check_fits(needed: int, n_ctx: int) -> None:
+    """Refuse a prompt of ``needed`` tokens that leaves no room for one more.
+
+    Raises:
+        ContextOverflow: it does not fit.
+        ModelError: there are none.
+    """
+    if not needed:
+        raise ModelError("the prompt is empty: there is nothing to go on from")
+    if needed >= n_ctx:
+        raise ContextOverflow(
+            f"the prompt needs {needed} tokens and the context has room for {n_ctx - 1}",
+            needed=needed,
+            available=n_ctx - 1,
+            hint="shorten it, choose a memory that keeps less, or load with a larger n_ctx",
+        )
 
 
 def steps_only_forward(weights: Weights) -> bool:

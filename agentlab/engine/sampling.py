@@ -7,6 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from types import TracebackType
 
+import numpy as np
+from numpy.typing import NDArray
+
 from agentlab.engine.library import llama
 
 PENALTY_WINDOW = 64  # tokens that repeat_penalty looks back at, llama.cpp's default
@@ -89,3 +92,11 @@ def _samplers(s: Sampling, n_vocab: int) -> list[llama.llama_sampler_p]:
     chain.append(llama.llama_sampler_init_temp(s.temperature))
     chain.append(llama.llama_sampler_init_dist(s.seed & 0xFFFFFFFF))
     return chain
+
+
+def log_softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Natural log-probabilities of one row of logits, computed in 64 bits."""
+    wide = logits.astype(np.float64)
+    wide -= wide.max()
+    wide -= np.log(np.exp(wide).sum())
+    return wide.astype(np.float32)
