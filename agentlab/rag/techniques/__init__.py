@@ -1,6 +1,7 @@
 """Techniques of retrieval over a model and retrievers, each a Runnable, each inside of another.
 
-``rewrite``, ``multi_query``, ``multi_hop``, ``route``, ``corrective``, ``agentic`` and ``auto``.
+``rewrite``, ``multi_query``, ``links``, ``multi_hop``, ``route``,
+``corrective``, ``agentic`` and ``auto``.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from agentlab.rag.techniques.composing import NAMES, compose
 from agentlab.rag.techniques.correcting import Corrective, corrective
 from agentlab.rag.techniques.files import load_rag
 from agentlab.rag.techniques.hopping import MultiHop, multi_hop
+from agentlab.rag.techniques.linking import Links, links
 from agentlab.rag.techniques.plan import Node, as_mermaid, as_text
 from agentlab.rag.techniques.querying import MultiQuery, multi_query
 from agentlab.rag.techniques.rewriting import Rewrite, rewrite
@@ -24,6 +26,7 @@ __all__ = [
     "Budget",
     "Corrective",
     "Found",
+    "Links",
     "MultiHop",
     "MultiQuery",
     "Node",
@@ -38,6 +41,7 @@ __all__ = [
     "auto",
     "compose",
     "corrective",
+    "links",
     "load_rag",
     "multi_hop",
     "multi_query",

@@ -24,7 +24,7 @@ class Budget:
     """
 
     model_calls: int = 8
-    searches: int = 16
+    searches: int = 32
     tokens: int | None = None
     seconds: float | None = None
 

@@ -10,14 +10,18 @@ from typing import Any
 
 from langchain_core.runnables import Runnable
 
-from agentlab.rag.techniques.control import Control
+from agentlab.events import Warned
+from agentlab.rag.techniques.control import Control, object_of
 from agentlab.rag.techniques.hopping import PROMPT as HOP_PROMPT
 from agentlab.rag.techniques.hopping import MultiHop
-from agentlab.rag.techniques.kinds import kind_of
+from agentlab.rag.techniques.kinds import Kind, is_english, kind_of
 from agentlab.rag.techniques.querying import multi_query
 from agentlab.rag.techniques.rewriting import Rewrite, rewrite
-from agentlab.rag.techniques.steps import Steps
+from agentlab.rag.techniques.steps import Steps, ask, is_survivable
 from agentlab.rag.techniques.technique import Found, Task, Technique, planned, technique_of
+from agentlab.untrusted import neutralise
+
+PROMPT = "rag/kind"
 
 
 def auto(
@@ -30,7 +34,7 @@ def auto(
     k: int = 10,
     direct: Runnable[Any, Any] | None = None,
 ) -> Rewrite:
-    """Chooses by the kind of the question, without asking a model:
+    """Chooses by the kind of the question:
 
     =============================  =========================================================
     a single fact                  one search
@@ -40,6 +44,9 @@ def auto(
     a remark                       no search
     out of scope                   one search, then declined by ``min_similarity``
     =============================  =========================================================
+
+    The kind is told by English signs, without asking a model; of a question that looks to be in
+    another language, the model chooses it.
 
     Args:
         model: a chat model or its spec.
@@ -53,26 +60,29 @@ def auto(
         direct: answers what needs no search.
     """
     inner = technique_of(retriever)
-    ways = {
+    ways: dict[Kind, Technique] = {
         "single": inner,
         "comparison": multi_query(model, inner, n),
         "chain": MultiHop(Control(model, HOP_PROMPT), inner, max_hops, k=k),
     }
-    return rewrite(model, Chooser(ways, min_similarity), direct=direct)
+    return rewrite(model, Chooser(ways, min_similarity, Control(model, PROMPT)), direct=direct)
 
 
 class Chooser(Technique):
     """See :func:`auto`."""
 
-    def __init__(self, ways: dict[str, Technique], min_similarity: float | None) -> None:
+    def __init__(
+        self, ways: dict[Kind, Technique], min_similarity: float | None, control: Control
+    ) -> None:
         self.name = "auto"
         self.inner = ways["single"]
         self._ways = ways
         self._min_similarity = min_similarity
+        self._control = control
 
     def steps(self, task: Task) -> Steps[Found]:
         """See :class:`Technique`."""
-        kind = kind_of(task.question)
+        kind = yield from self._kind(task)
         node = task.node.add("kind", task.question, kind)
         yield planned(node, task.node)
         found = yield from self._ways[kind].steps(task.below(node))
@@ -85,3 +95,20 @@ class Chooser(Technique):
             if known and max(known) < least:
                 return Found(declined="no document is near the question", routes=found.routes)
         return found
+
+    def _kind(self, task: Task) -> Steps[Kind]:
+        """By its signs; of a question in another language, by the model."""
+        if is_english(task.question) or not task.spent.ask():
+            return kind_of(task.question)
+        kinds = {"type": "string", "enum": list(self._ways)}
+        schema = object_of("kind", "What kind the question is.", kind=kinds)
+        values = {"question": neutralise(task.question)}
+        try:
+            value = yield from ask(self._control, PROMPT, values, schema)
+        except Exception as error:
+            if not is_survivable(error):
+                raise
+            yield Warned(f"the kind of the question is not known: {error}")
+            return kind_of(task.question)
+        kind: Kind = value["kind"]
+        return kind

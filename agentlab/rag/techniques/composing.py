@@ -16,13 +16,24 @@ from agentlab.rag.techniques.control import Control
 from agentlab.rag.techniques.correcting import corrective
 from agentlab.rag.techniques.hopping import PROMPT as HOP_PROMPT
 from agentlab.rag.techniques.hopping import MultiHop
+from agentlab.rag.techniques.linking import links
 from agentlab.rag.techniques.querying import multi_query
 from agentlab.rag.techniques.rewriting import rewrite
 from agentlab.rag.techniques.routing import Route, route
 from agentlab.rag.techniques.technique import Technique, technique_of
 
 DIRECT_PROMPT = "chat"
-NAMES = ("simple", "rewrite", "multi-query", "multi-hop", "route", "corrective", "agentic", "auto")
+NAMES = (
+    "simple",
+    "rewrite",
+    "multi-query",
+    "links",
+    "multi-hop",
+    "route",
+    "corrective",
+    "agentic",
+    "auto",
+)
 _AT_THE_END = ("agentic", "auto")
 
 
@@ -85,6 +96,8 @@ def _composed(model: Any, sources: Any, asked: Sequence[tuple[str, dict[str, Any
         return _made(rewrite, name, model, inner, {"direct": _direct(model), **options})
     if name == "multi-query":
         return _made(multi_query, name, model, inner, options)
+    if name == "links":
+        return _made(links, name, inner, options)
     if name == "corrective":
         return _made(corrective, name, model, inner, options)
     if name == "multi-hop":

@@ -18,6 +18,7 @@ from agentlab.rag.answer import Rag, create_rag
 from agentlab.rag.techniques.budget import Budget
 from agentlab.rag.techniques.control import Control, list_of, object_of, text_of
 from agentlab.rag.techniques.evidence import different, has_made_up_name, interleaved, key_of
+from agentlab.rag.techniques.linking import MOST, linked_to
 from agentlab.rag.techniques.sharing import shown_documents
 from agentlab.rag.techniques.steps import Steps, ask, is_survivable, together
 from agentlab.rag.techniques.technique import Found, Task, Technique, planned, technique_of
@@ -36,6 +37,7 @@ def multi_hop(
     *,
     min_hops: int = 2,
     fan_out: int = FAN_OUT,
+    links: int = MOST,
     k: int = 10,
     **answering: Any,
 ) -> Rag:
@@ -43,10 +45,11 @@ def multi_hop(
 
     After each hop the model says what the documents tell and what is still missing, as queries
     with what is known filled in; it may ask several at once. It ends when nothing is missing, when
-    no query is new, when nothing new is found, after ``max_hops``, or with its ``budget``. The
-    evidence is interleaved, so that each search has its share of it. The result is that of
-    :func:`~agentlab.rag.create_rag` with ``plan``: the tree of hops. ``.retriever`` is the search
-    alone, for other techniques.
+    no query is new, when nothing new is found, after ``max_hops``, or with its ``budget``. What
+    the first documents name is looked up without the model, see :func:`links`. The evidence is
+    interleaved: each hop has its share of it, the links have theirs, and in a hop each search. The
+    result is that of :func:`~agentlab.rag.create_rag` with ``plan``: the tree of hops.
+    ``.retriever`` is the search alone, for other techniques.
 
     Args:
         model: a chat model or its spec.
@@ -56,6 +59,7 @@ def multi_hop(
         min_hops: before that many hops the model has to ask for something: small ones think too
             soon that they know enough.
         fan_out: the most queries of a hop, up to 8.
+        links: the most names that are looked up after the first search; 0 for none.
         k: how many documents are kept.
         answering: options of :func:`~agentlab.rag.create_rag`.
 
@@ -63,7 +67,14 @@ def multi_hop(
         ConfigError: a value is wrong.
     """
     hops = MultiHop(
-        Control(model, PROMPT), technique_of(retriever), max_hops, budget, fan_out, k, min_hops
+        Control(model, PROMPT),
+        technique_of(retriever),
+        max_hops,
+        budget,
+        fan_out,
+        k,
+        min_hops,
+        links,
     )
     return create_rag(model, hops, **answering)
 
@@ -80,15 +91,20 @@ class MultiHop(Technique):
         fan_out: int = FAN_OUT,
         k: int = 10,
         min_hops: int = 2,
+        links: int = MOST,
     ) -> None:
-        for name, value, most in (
-            ("max_hops", max_hops, 20),
-            ("fan_out", fan_out, 8),
-            ("min_hops", min_hops, 20),
-            ("k", k, 999),
+        for name, value, least, most in (
+            ("max_hops", max_hops, 1, 20),
+            ("fan_out", fan_out, 1, 8),
+            ("min_hops", min_hops, 1, 20),
+            ("links", links, 0, 99),
+            ("k", k, 1, 999),
         ):
-            if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
-                raise ConfigError(f"{name} must be a whole number from 1 to {most}, not {value!r}")
+            wrong = isinstance(value, bool) or not isinstance(value, int)
+            if wrong or not least <= value <= most:
+                raise ConfigError(
+                    f"{name} must be a whole number from {least} to {most}, not {value!r}"
+                )
         self.name = "multi-hop"
         self.inner = inner
         self.budget = budget or Budget()
@@ -96,6 +112,7 @@ class MultiHop(Technique):
         self._max_hops = max_hops
         self._min_hops = min_hops
         self._fan_out = fan_out
+        self._links = links
         self._k = k
 
     def steps(self, task: Task) -> Steps[Found]:
@@ -112,6 +129,10 @@ class MultiHop(Technique):
             fresh = yield from self._taken(results, rankings, first=hop == 1)
             if isinstance(fresh, Found):
                 return fresh
+            if hop == 1 and self._links:
+                linked = yield from linked_to(task, node, self.inner, fresh, most=self._links)
+                rankings += [linked] if linked else []
+                fresh = interleaved([fresh, linked], _READ)
             ended = ""
             if not any(key_of(d) not in known for d in fresh):
                 ended = "nothing new was found"
@@ -151,7 +172,7 @@ class MultiHop(Technique):
                     return result  # type: ignore[no-any-return]
             elif result.documents:
                 new.append(result.documents)
-        rankings += new
+        rankings += [interleaved(new)] if new else []
         return interleaved(new, _READ * max(1, len(new)))
 
     def _missing(

@@ -2,7 +2,7 @@
 
 A comparison names what is compared ("A or B", "both", two years). A chain describes a thing by
 another one: relative clauses, "of the", "'s", "directed by". In doubt a question is of the simple
-kind, which costs least. The signs are English.
+kind, which costs least. The signs are English; :func:`is_english` says where they are of use.
 """
 
 from __future__ import annotations
@@ -46,6 +46,14 @@ _ROLE = re.compile(
     r"|father|mother|son|daughter|brother|sister|birthplace|successor|predecessor)s? of\b",
     re.IGNORECASE,
 )
+# Most English questions have such a word; those that are words elsewhere too (is, was, of) are left
+# out, but for the one that a question begins with.
+_ENGLISH = re.compile(
+    r"\b(the|what|who|whom|whose|which|when|where|why|how|does|did|were|and|with|from|have|there|that"
+    r"|should|would|could|tell|give)\b|^\W*(is|are|can|do|has|name|list|show|find|compare)\b",
+    re.IGNORECASE,
+)
+_FEW = 3  # words: too short to tell
 _FIRST = re.compile(r"^\W*\w+")
 
 
@@ -57,3 +65,9 @@ def kind_of(question: str) -> Kind:
     rest = _FIRST.sub("", text)
     links = len(_LINK.findall(rest)) + len(_ROLE.findall(rest))
     return "chain" if links > 1 or (links and len(text.split()) >= _LONG) else "single"
+
+
+def is_english(question: str) -> bool:
+    """Whether ``question`` looks English, or is too short to tell."""
+    text = question[:_LONGEST]
+    return (len(text.split()) < _FEW and text.isascii()) or bool(_ENGLISH.search(text))

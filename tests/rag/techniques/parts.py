@@ -30,6 +30,7 @@ class Words(BaseRetriever):
 
     k: int = 1
     texts: dict[str, str] = Field(default_factory=lambda: dict(TEXTS))
+    titles: dict[str, str] = Field(default_factory=dict)
     asked: list[str] = Field(default_factory=list)
 
     def _get_relevant_documents(self, query: str, *, run_manager: Any) -> list[Document]:
@@ -37,7 +38,13 @@ class Words(BaseRetriever):
         wanted = words_of(query)
         shared = {name: len(wanted & words_of(text)) for name, text in self.texts.items()}
         best = sorted((n for n in shared if shared[n]), key=lambda n: -shared[n])[: self.k]
-        return [Document(self.texts[n], id=n, metadata={"score": shared[n] / 10}) for n in best]
+        return [
+            Document(self.texts[n], id=n, metadata={"score": shared[n] / 10, **self._title(n)})
+            for n in best
+        ]
+
+    def _title(self, name: str) -> dict[str, str]:
+        return {"title": self.titles[name]} if name in self.titles else {}
 
 
 def saying(*values: Any) -> ScriptedChatModel:

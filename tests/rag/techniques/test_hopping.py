@@ -14,7 +14,7 @@ from agentlab.errors import ConfigError, Diverged, ProviderError
 from agentlab.events import Answer, Planned, Retrieved, Usage, Warned
 from agentlab.models.scripted import ScriptedChatModel
 from agentlab.rag.techniques import Budget, as_mermaid, as_text, multi_hop
-from tests.rag.techniques.parts import Failing, Words, cited, saying
+from tests.rag.techniques.parts import TEXTS, Failing, Words, cited, saying
 
 QUESTION = "In which town was the director of the film Gull born?"
 HOPS: tuple[Any, ...] = (
@@ -45,11 +45,27 @@ def test_each_hop_searches_for_what_is_missing() -> None:
     assert as_mermaid(result["plan"]).count(" --> ") == 4
 
 
-def test_the_evidence_is_interleaved() -> None:
+def test_each_hop_has_its_share_of_the_evidence_and_in_it_each_search() -> None:
     hop = {"fact": "", "queries": ["pump at night", "paid leave of an employee"]}
     model = saying(hop, {"fact": "", "queries": []})
     found = multi_hop(model, Words(k=2), k=4).retriever.search("film Gull director Mara Lind")
-    assert [d.id for d in found.documents] == ["film", "pump", "leave", "lind"]
+    assert [d.id for d in found.documents] == ["film", "pump", "lind", "leave"]
+
+
+def test_what_the_first_documents_name_is_looked_up() -> None:
+    texts = {"lind": TEXTS["lind"], **TEXTS}
+    words = Words(texts=texts, titles={"film": "Gull", "lind": "Mara Lind"})
+    told: Any = {"fact": "", "queries": ["town north"]}
+    search = multi_hop(saying(told, {"fact": "", "queries": []}), words).retriever
+    found = search.search("Where was the director of Gull from?")
+    assert [d.id for d in found.documents] == ["film", "lind", "tromso"]
+    assert "links: Where was the director of Gull from? -> 1 of 1 names" in as_text(found.plan)
+    words.asked.clear()
+    search = multi_hop(saying(told, {"fact": "", "queries": []}), words, links=0).retriever
+    assert [d.id for d in search.search("Where was the director of Gull from?").documents] == [
+        "film",
+        "tromso",
+    ]
 
 
 def test_a_hop_fans_out_and_its_searches_run_at_once() -> None:
@@ -236,7 +252,7 @@ def test_a_step_of_a_chain() -> None:
     assert any(isinstance(event, Planned) for event in events)
 
 
-@pytest.mark.parametrize("options", [{"max_hops": 0}, {"fan_out": 9}, {"k": True}])
+@pytest.mark.parametrize("options", [{"max_hops": 0}, {"fan_out": 9}, {"links": -1}, {"k": True}])
 def test_wrong_values_are_told(options: dict[str, Any]) -> None:
     with pytest.raises(ConfigError, match=next(iter(options))):
         multi_hop(saying(), Words(), **options)

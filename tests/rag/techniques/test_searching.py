@@ -15,7 +15,7 @@ from langchain_core.runnables import RunnableLambda
 
 from agentlab import Session, handling, load_model
 from agentlab.errors import ConfigError
-from agentlab.events import Planned, ToolCall, Warned
+from agentlab.events import Planned, ToolCall, Usage, Warned
 from agentlab.models.scripted import ScriptedChatModel
 from agentlab.rag import create_rag
 from agentlab.rag.techniques import (
@@ -273,6 +273,31 @@ def test_kinds(question: str, kind: str) -> None:
     model = saying({"queries": ["paid leave"]}) if kind == "comparison" else saying({"say": "no"})
     found = auto(model, Words()).search(question)
     assert found.plan["children"][0]["note"] == kind
+
+
+@pytest.mark.parametrize(
+    ("question", "calls"),
+    [
+        ("Wann wurde das Rathaus von Vik gebaut?", 1),
+        ("Où est né le réalisateur du film Gull ?", 1),
+        ("このポンプはいつ動きますか?", 1),
+        ("When was the town hall of Vik built?", 0),
+        ("Was ist die Pumpe?", 1),
+        ("Is Gull Town in Norway?", 0),
+    ],
+)
+def test_in_other_languages_the_model_tells_the_kind(question: str, calls: int) -> None:
+    search = auto(saying({"kind": "single"}), Words())
+    events = list(search.stream(question))
+    assert [e.model_calls for e in events if isinstance(e, Usage)] == [calls]
+    assert [e.note for e in events if isinstance(e, Planned) and e.kind == "kind"] == ["single"]
+
+
+def test_a_kind_that_is_none_is_told_by_the_signs() -> None:
+    question = "Wann wurde das Rathaus von Vik gebaut?"
+    events = list(auto(saying({"kind": "root"}), Words()).stream(question))
+    assert any(isinstance(event, Warned) for event in events)
+    assert events[-1].value.plan["children"][0]["note"] == "single"  # type: ignore[attr-defined]
 
 
 def test_out_of_scope_is_declined() -> None:
