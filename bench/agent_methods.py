@@ -17,6 +17,7 @@ from agentlab.errors import AgentLabError
 from agentlab.tools import load_tools
 
 STEPS = 8
+_ALONE = "\n\nGive the final answer as a number alone."  # of a sentence it is hard to tell which
 
 
 @dataclass
@@ -45,7 +46,7 @@ def ours(model: BaseChatModel, question: str, usage: UsageCounter) -> Outcome:
 
     # The clock of a busy machine is no part of the comparison.
     agent = create_agent(model, ["calculator"], max_steps=STEPS, limits=Limits(seconds=None))
-    result = agent.invoke(question, {"callbacks": [usage]})
+    result = agent.invoke(question + _ALONE, {"callbacks": [usage]})
     answers = [m for m in result["messages"] if isinstance(m, AIMessage)]
     return Outcome(
         answer=result["answer"],
@@ -107,7 +108,7 @@ def executor(model: BaseChatModel, question: str, usage: UsageCounter) -> Outcom
         max_iterations=STEPS,
         return_intermediate_steps=True,
     )
-    result = running.invoke({"input": question}, {"callbacks": [usage]})
+    result = running.invoke({"input": question + _ALONE}, {"callbacks": [usage]})
     steps = result["intermediate_steps"]
     answer = str(result["output"])
     stopped = "Agent stopped due to" in answer
@@ -145,7 +146,7 @@ def native_loop(model: BaseChatModel, question: str, usage: UsageCounter) -> Out
     from langchain_core.utils.function_calling import convert_to_openai_tool
 
     system = _HERMES.format(tools=json.dumps(convert_to_openai_tool(_calculator())))
-    messages: list[BaseMessage] = [SystemMessage(system), HumanMessage(question)]
+    messages: list[BaseMessage] = [SystemMessage(system), HumanMessage(question + _ALONE)]
     outcome = Outcome()
     for _ in range(STEPS + 1):
         text = str(model.invoke(messages, {"callbacks": [usage]}).text)

@@ -43,6 +43,10 @@ class Attempt(Protocol):
         """The step: an answer or tool calls. None where the reply is neither."""
 
     @property
+    def correction(self) -> bool:
+        """Whether the reply is well formed, and is to be written anew since it is wrong."""
+
+    @property
     def reminder(self) -> list[BaseMessage]:
         """The reply and what to say to it, when it is no step."""
 
@@ -98,6 +102,7 @@ class _Asking:
         self._view = view
         self._most = max(1, min(most, 1 + MOST_REMINDERS))
         self._calls = 0
+        self._malformed = 0
         self._reminders: list[BaseMessage] = []
         self._usage: UsageMetadata | None = None
 
@@ -113,12 +118,14 @@ class _Asking:
         if attempt.usage is not None:
             self._usage = add_usage(self._usage, attempt.usage)
         if attempt.message is None:
+            self._malformed += not attempt.correction
             self._reminders = [*self._reminders, *attempt.reminder]
             return None
         metadata = {
             **attempt.message.response_metadata,
             "model_calls": self._calls,
-            "malformed": self._calls - 1,
+            "malformed": self._malformed,
+            "corrections": self._calls - 1 - self._malformed,
         }
         return attempt.message.model_copy(
             update={"id": None, "usage_metadata": self._usage, "response_metadata": metadata}

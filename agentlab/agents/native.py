@@ -92,6 +92,8 @@ class NativeAttempt:
             )
         yield from ()
 
+    correction = False
+
     @property
     def reminder(self) -> list[BaseMessage]:
         text = self._reply.text if self._reply else ""

@@ -29,11 +29,15 @@ from langchain_core.tools import BaseTool
 from agentlab.agents.grammar import arguments, step_grammar
 from agentlab.agents.reading import Step, StepReader
 from agentlab.agents.views import NOW, View, with_last_words, with_system
+from agentlab.calculator.equations import Wrong, wrong_equations
 from agentlab.events import Event, Token
 from agentlab.prompts import Prompt
 
 _THOUGHT_OF_ANSWER = "I know the answer."
+_ANEW = "Write the step anew, from the right number on."
+_LONGEST = 6000  # characters of a reply that is shown again
 _THOUGHT_OF_CALL = "I need a tool."
+CALCULATOR = "calculator"  # with it among the tools, the equations of a thought are checked
 _KEPT = ("finish_reason", "model_name", "model_provider", "seed")
 
 
@@ -53,6 +57,7 @@ class TextSteps:
         self._prompt = prompt
         self._tools = list(tools)
         self._notice = notice
+        self._calculates = any(tool.name == CALCULATOR for tool in tools)
         self._bound: dict[bool, Runnable[Any, Any]] = {False: model, True: model}
         if constrained:
             self._bound = {
@@ -65,7 +70,9 @@ class TextSteps:
         messages = [*self._messages(view), *reminders]
         if view.last:
             messages = with_last_words(messages, f"{NOW} Begin with: Final Answer:")
-        return TextAttempt(self._bound[view.last], messages, [] if view.last else self._tools)
+        checked = self._calculates and not view.last
+        tools = [] if view.last else self._tools
+        return TextAttempt(self._bound[view.last], messages, tools, checked=checked)
 
     def _messages(self, view: View) -> list[BaseMessage]:
         values = {
@@ -88,6 +95,8 @@ class TextAttempt:
         runnable: Runnable[Any, Any],
         messages: list[BaseMessage],
         tools: Sequence[BaseTool],
+        *,
+        checked: bool = False,
     ) -> None:
         self.runnable = runnable
         self.messages = messages
@@ -99,6 +108,8 @@ class TextAttempt:
         self._written: list[str] = []
         self._answered = False
         self._problem = ""
+        self._checked = checked
+        self._wrong: list[Wrong] | None = None  # what is wrong in the thought, once it has ended
 
     @property
     def done(self) -> bool:
@@ -116,6 +127,8 @@ class TextAttempt:
     def end(self, *, settle: bool) -> Iterator[Event]:
         yield from self._heard(self._reader.end())
         step = self._reader.step()
+        if self.correction and not settle:
+            return
         cut = self._metadata.get("finish_reason") == "length" and not step.answer
         if cut and not self._reader.done:
             self._problem = "it was cut before its end: write less"
@@ -133,8 +146,12 @@ class TextAttempt:
 
     @property
     def reminder(self) -> list[BaseMessage]:
+        said = AIMessage("".join(self._written)[:_LONGEST] or "(nothing)")
+        if self.correction:
+            found = "; ".join(map(str, self._wrong or ()))
+            return [said, HumanMessage(f"Observation: the calculator finds {found}. {_ANEW}")]
         return [
-            AIMessage("".join(self._written)[:2000] or "(nothing)"),
+            said,
             HumanMessage(
                 f"That was not a step: {self._problem}. Write one step, as you were told: Thought, "
                 "Action, Action Input; or Thought, Final Answer."
@@ -143,8 +160,20 @@ class TextAttempt:
 
     def _heard(self, events: Iterator[Event]) -> Iterator[Event]:
         for event in events:
-            self._answered = self._answered or isinstance(event, Token)
+            if isinstance(event, Token):
+                if self.correction:  # the answer to come is not shown, as it is not the last
+                    continue
+                self._answered = True
             yield event
+
+    @property
+    def correction(self) -> bool:
+        """Whether its thought, which has ended, has a wrong equation."""
+        if not self._checked:
+            return False
+        if self._wrong is None:
+            self._wrong = wrong_equations(self._reader.step().thought)
+        return bool(self._wrong)
 
     def _calling(self, step: Step) -> AIMessage:
         # From what led to it, so that a replayed run makes the same one.
