@@ -1,6 +1,7 @@
 """Techniques of retrieval against plain retrieval, and routing by examples.
 
     python -m bench.advanced_rag routing --data FOLDER
+    python -m bench.advanced_rag routing-model --data FOLDER --model SPEC -n 60
     python -m bench.advanced_rag search --data FOLDER                      # no model
     python -m bench.advanced_rag answers --data FOLDER --model SPEC --out FILE.jsonl -n 20
     python -m bench.advanced_rag report --out FILE.jsonl
@@ -21,7 +22,7 @@ from bench.report import machine
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.advanced_rag")
-    parser.add_argument("part", choices=["routing", "search", "answers", "report"])
+    parser.add_argument("part", choices=["routing", "routing-model", "search", "answers", "report"])
     parser.add_argument("--data", type=Path)
     parser.add_argument("--model", default="smollm2")
     parser.add_argument("--out", type=Path, default=Path("advanced_rag.jsonl"))
@@ -38,6 +39,10 @@ def main() -> None:
         from bench.advanced_rag_routing import measure
 
         measure(options.data / "clinc150")
+    elif options.part == "routing-model":
+        from bench.advanced_rag_routing import measure_model
+
+        measure_model(options.data / "clinc150", options.model, options.n)
     elif options.part == "search":
         from bench.advanced_rag_hotpotqa import measure_search
 

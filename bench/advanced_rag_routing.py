@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,8 @@ from typing import Any
 import numpy as np
 from langchain_core.embeddings import Embeddings
 
-from agentlab import load_embeddings
+from agentlab import load_embeddings, load_model
+from agentlab.chains.usage import UsageCounter
 from agentlab.rag.techniques import Route, route
 from agentlab.rag.techniques.examples import ExampleIndex
 
@@ -84,6 +86,40 @@ def measure(folder: Path) -> None:
         print(f"| {label} | {' | '.join(cells)} |", flush=True)
     print(f"\nMean, least and most of {len(SEEDS)} draws.\n")
     _adversarial(data.questions)
+
+
+def measure_model(folder: Path, spec: str, count: int) -> None:
+    """``by="both"``, 20 examples by chance: ``count`` questions of the first draw, and a third as
+    many of what belongs nowhere, each by examples alone and with the model where they are in
+    doubt."""
+    data = read(folder)
+    examples, log, measured = split(data, 20, False, 0)
+    measured, outside = measured[:count], data.outside[: count // 3]
+    given = [text for texts in examples.values() for text in texts]
+    known = Known(given + [text for text, _, _ in [*log, *measured]] + outside)
+    routes = {name: Route(str, name.replace("_", " "), texts) for name, texts in examples.items()}
+    calibration = [text for text, _, _ in log]
+    options: Any = {"embeddings": known, "calibration": calibration}
+    alone, both = route(routes, **options), route(routes, model=load_model(spec), **options)
+    asked = [(text, domain) for text, _, domain in measured]
+    asked += [(text, "") for text in outside]
+    told: dict[str, list[float]] = {}
+    for text, domain in asked:
+        began = time.perf_counter()
+        counter = UsageCounter()
+        chosen = both.search(text, counter.attached_to({}))
+        kind = "in scope" if domain else "out of scope"
+        names = [(*names, "")[0] for names in (alone.choose(text), chosen.routes)]
+        right = [float(name == domain) for name in names]
+        calls = counter.usage.model_calls
+        told.setdefault(f"{kind}, by examples", []).append(right[0])
+        told.setdefault(f"{kind}, both", []).append(right[1])
+        if calls:
+            told.setdefault(f"{kind}, the model asked: by examples", []).append(right[0])
+            told.setdefault(f"{kind}, the model asked: both", []).append(right[1])
+            told.setdefault("seconds of a call", []).append(time.perf_counter() - began)
+    for name, values in told.items():
+        print(f"{name}: {np.mean(values):.3f} of {len(values)}", flush=True)
 
 
 def split(

@@ -36,8 +36,8 @@ def rag(
         str | None,
         typer.Option(
             help="How it is searched: dense (by meaning), keyword (BM25) or hybrid (both), the "
-            "default; or simple, rewrite, multi-query, multi-hop, route, corrective, agentic, "
-            "auto, also several: rewrite,multi-hop."
+            "default; or simple, rewrite, multi-query, links, multi-hop, route, corrective, "
+            "agentic, auto, also several: rewrite,multi-hop."
         ),
     ] = None,
     k: Annotated[int, typer.Option("--k", "-k", help="How many chunks to answer from.")] = 4,
