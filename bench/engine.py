@@ -209,6 +209,9 @@ def parts(path: Path, rounds: int, only: set[str], threads: int) -> Any:
     if not only or "samples" in only:
         for name, ratios in engine_together.of_one_prompt(path, threads, rounds):
             yield name, spread(ratios)
+    if not only or "served" in only:
+        for name, ratios in engine_together.served(path, threads, rounds):
+            yield name, spread(ratios)
     if not only or "together" in only:
         for name, ratios in engine_together.of_many_prompts(path, threads, rounds):
             yield name, spread(ratios)
@@ -314,7 +317,9 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="python -m bench.engine")
     parser.add_argument("--model", type=Path, help="a GGUF file (the model in the box)")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--only", default="", help="alone, samples, together, differences (all)")
+    parser.add_argument(
+        "--only", default="", help="alone, samples, served, together, differences (all)"
+    )
     parser.add_argument("--threads", type=int, default=1, help="of the parts together (1)")
     parser.add_argument("--out", type=Path, help="append the lines to this file too")
     options = parser.parse_args()

@@ -130,3 +130,25 @@ def differences(path: Path, threads: int) -> dict[str, Any]:
         "median_gap_nats": round(sorted(gaps)[len(gaps) // 2], 3) if gaps else None,
         "largest_gap_nats": round(max(gaps), 3) if gaps else None,
     }
+
+
+def served(path: Path, threads: int, rounds: int) -> Iterator[tuple[str, list[float]]]:
+    """Seconds of 4 answers to one long question by those of one: ours, and llama.cpp's server."""
+    from agentlab import load_model
+
+    shape = {"n_ctx": CONTEXT, "n_threads": threads, "temperature": 1.0, "max_tokens": 24}
+    words = "the keeper of the lighthouse wrote in his book what the sea had been doing that day "
+    for name, model in (
+        ("parallel=4", load_model(f"gguf:{path}", parallel=4, **shape)),
+        ("served", load_model(f"served:{path}", parallel=4, **shape)),
+    ):
+        ratios = []
+        for number in range(rounds):
+            one, many = (f"{which}{number} " + words * 30 for which in ("one", "many"))
+            began = time.perf_counter()
+            model.invoke(one)
+            alone = time.perf_counter() - began
+            began = time.perf_counter()
+            model.batch([many] * 4)
+            ratios.append((time.perf_counter() - began) / alone)
+        yield f"4 answers by one through load_model, {name}", sorted(ratios)

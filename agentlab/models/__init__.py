@@ -4,6 +4,7 @@
 ``smollm2``               SmolLM2-135M-Instruct, the model in the box
 ``gguf:PATH``             a GGUF file
 ``hf:REPO:PATTERN``       a GGUF file from the hub, pinned by its sha256 when first loaded
+``served:PATH``           a GGUF file behind llama.cpp's own server, in this process
 ``openai:NAME``           OpenAI, or a compatible server by ``base_url``
 ``cohere:NAME``           Cohere
 ``scripted:PATH``         answers from a YAML script, for tests
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["context_length", "load_model"]
 
 BOX = "smollm2"
-KINDS = ("gguf", "hf", "openai", "cohere", "scripted")
+KINDS = ("gguf", "hf", "served", "openai", "cohere", "scripted")
 
 
 def load_model(spec: str | BaseChatModel | None = None, **params: Any) -> BaseChatModel:
@@ -88,6 +89,10 @@ def _create(spec: str, params: dict[str, Any]) -> BaseChatModel:
         from agentlab.models.scripted import create as scripted
 
         return scripted(str(Path(name).expanduser()), **params)
+    if kind == "served":
+        from agentlab.models.served import create as served
+
+        return served(Path(name).expanduser(), spec, **params)
     if kind == "openai":
         from agentlab.models.openai import create as openai
 
@@ -100,6 +105,7 @@ def _create(spec: str, params: dict[str, Any]) -> BaseChatModel:
 _EXAMPLES = {
     "gguf": "models/qwen2.5-1.5b-instruct-q4_k_m.gguf",
     "hf": "Qwen/Qwen2.5-1.5B-Instruct-GGUF:*q4_k_m*",
+    "served": "models/qwen2.5-1.5b-instruct-q4_k_m.gguf",
     "openai": "gpt-4o-mini",
     "cohere": "command-r-08-2024",
     "scripted": "answers.yaml",

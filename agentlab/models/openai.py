@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 from langchain_core.messages import BaseMessage
 from langchain_core.messages.utils import count_tokens_approximately
@@ -39,6 +39,7 @@ PARAMETERS = (
 
 
 _UNSUPPORTED = ("top_k", *LOCAL_ONLY)
+Model = TypeVar("Model", bound="OpenAIChatModel")
 
 
 def create(name: str, **params: Any) -> OpenAIChatModel:
@@ -52,6 +53,11 @@ def create(name: str, **params: Any) -> OpenAIChatModel:
         MissingKey: there is no key, and OpenAI's own address asks for one.
         ConfigError: a parameter is unknown, not OpenAI's, or of a wrong type.
     """
+    return build(OpenAIChatModel, name, params)
+
+
+def build(kind: type[Model], name: str, params: dict[str, Any]) -> Model:
+    """A model of ``kind``. See :func:`create`."""
     model = f"openai:{name}"
     for local in _UNSUPPORTED:
         if local in params:
@@ -65,7 +71,7 @@ def create(name: str, **params: Any) -> OpenAIChatModel:
     retries = params.pop("max_retries", None)
     timeout = seconds(params.pop("timeout", None), model, "timeout")
     try:
-        return OpenAIChatModel(
+        return kind(
             model=name,
             base_url=url,
             # The client refuses to be made without a key; servers that ask for none ignore it.
