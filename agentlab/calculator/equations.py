@@ -23,12 +23,22 @@ _TEX = (
     (re.compile(r"\\(?:left|right|,|;|!|quad)|\\[()\[\]]|[$€£]|\\\$"), ""),
     (re.compile(r"(?<=\d),(?=\d{3}(?!\d))"), ""),  # thousands
     (re.compile(r"(?<=\d) ?x ?(?=\d)"), " * "),
+    (re.compile(r"(?<=\d) ?\([A-Za-z][A-Za-z ]{0,30}\)(?=[ \t]*[-+*=])"), ""),  # 11 (large) + 20
     (re.compile("−"), "-"),
 )
 _NUMBER = r"\d+(?:\.\d+)?"
 _EQUATION = re.compile(
     rf"(?P<left>[\d(][\d.+\-*/() \t]{{0,200}}?)[ \t]*=[ \t]*(?P<right>-?{_NUMBER})"
     rf"(?![\d.]*[ \t]*[-+*/^%(\\{{]|\.?\d)"
+)
+_UNIT = r"(?:[ \t]+[A-Za-z]{2,20}){1,3}"
+_MEASURED = re.compile(
+    rf"{_NUMBER}(?:{_UNIT})?(?:[ \t]*[-+*][ \t]*{_NUMBER}(?:{_UNIT})?){{1,12}}(?=[ \t]*=)"
+)
+_NO_UNIT = re.compile(
+    r"\b(?:pi|half|quarter|third|percent|dozen|pair|score|hundred|thousand|million|billion|of|than"
+    r"|and|plus|minus|times|mod|log|ln|exp|sqrt|sin|cos|tan)s?\b",
+    re.IGNORECASE,
 )
 _SPAN = re.compile(rf"{_NUMBER}\s*-\s*{_NUMBER}")
 _OPERATOR = re.compile(r"[\d)]\s*[-+*/]")
@@ -64,6 +74,7 @@ def wrong_equations(text: str) -> list[Wrong]:
 def _equations(text: str) -> Iterator[tuple[str, str]]:
     for pattern, new in _TEX:
         text = pattern.sub(new, text)
+    text = _MEASURED.sub(_bare, text)
     for count, match in enumerate(_EQUATION.finditer(text)):
         if count == MOST:
             return
@@ -71,6 +82,16 @@ def _equations(text: str) -> Iterator[tuple[str, str]]:
         before = text[max(match.start() - 20, 0) : match.start()]
         if _OPERATOR.search(left) and not _JOINED.search(before):
             yield left, match["right"]
+
+
+def _bare(match: re.Match[str]) -> str:
+    """A sum of things of one unit, or a product, without the units; else as it is."""
+    whole = match[0]
+    units = {unit.strip().lower().removesuffix("s") for unit in re.findall(_UNIT, whole)}
+    signs = set(re.findall(r"[-+*]", whole))
+    if _NO_UNIT.search(whole) or (signs != {"*"} and (len(units) > 1 or "*" in signs)):
+        return whole
+    return re.sub(_UNIT, "", whole)
 
 
 def _exactly(left: str) -> Fraction | None:

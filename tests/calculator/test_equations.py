@@ -30,6 +30,9 @@ def found(text: str) -> list[str]:
         ("1,200 * 2 = 2,500 pages", "1200 * 2 = 2400, not 2500"),
         ("20 - 5 = 14.5.", "20 - 5 = 15, not 14.5"),
         ("9 / 3 = 4", "9 / 3 = 3, not 4"),
+        ("11 (snow) + 20 (truck) + 7 (rose) = 48 stamps", "11 + 20 + 7 = 38, not 48"),
+        ("3 apples + 4 apples = 8 apples", "3 + 4 = 7, not 8"),
+        ("2 hours * 30 euros per hour = 61", "2 * 30 = 60, not 61"),
         ("1 / 3 = 0.35", "1 / 3 = 0.333333333333333, not 0.35"),
     ],
 )
@@ -52,7 +55,11 @@ def test_a_wrong_equation_is_told_with_what_is_right(text: str, wrong: str) -> N
         "3 * 4 = 12 * 2 = 24",  # a chain of steps, as people write it
         "5 / 20 = 25%",
         "from 2020 - 2023 = 3 years",
-        "3 hours * 4 = 13",  # with a unit on the left
+        "3 dozen * 4 = 144",
+        "1 hour - 20 minutes = 40 minutes",  # of two units
+        "2 feet + 3 inches = 27",
+        "1 hour / 20 minutes = 3",
+        "10 percent * 200 = 20",
         "x = 500 and y = 3",
         "12,34 * 2 = 5",
         "1 / 0 = 7",
