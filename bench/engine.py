@@ -50,8 +50,9 @@ SCHEMA = {
 class Ours:
     """Our engine, counting the tokens it evaluates."""
 
-    def __init__(self, path: Path) -> None:
-        self.engine: Engine = open_engine(path, LoadOptions(), ContextOptions(CONTEXT, n_threads=1))
+    def __init__(self, path: Path, parallel: int = 1) -> None:
+        shape = ContextOptions(CONTEXT, n_threads=1, parallel=parallel)
+        self.engine: Engine = open_engine(path, LoadOptions(), shape)
 
     def tokens(self, text: str) -> list[int]:
         return self.engine.weights.tokenize(text)
@@ -80,6 +81,9 @@ class Ours:
         context = self.engine._worker.context
         context.forget()
         context.shelf.clear()
+        batch = self.engine._worker.batch
+        while batch is not None and batch._slots.make_room():
+            pass
 
 
 class Bare:
@@ -243,6 +247,12 @@ def parts_alone(path: Path, rounds: int) -> Any:
             "theirs": [round(r, 3) for r in react(bare, tokens)],
         },
     )
+    several = Ours(path, parallel=4)
+    for summarise in (False, True):
+        counts, _ = chat(several, tokens, 20, summarise=summarise)
+        told = {"turn_2": counts[1], "turn_20": counts[-1], "in_all": sum(counts)}
+        yield f"parallel=4, chat{', summaries' if summarise else ''}", told
+    yield "parallel=4, react", {"ours": [round(r, 3) for r in react(several, tokens)]}
     prompt = tokens(WORDS * 35)[:600]
     for count in (4, 8):
         ratios = median_ratio(

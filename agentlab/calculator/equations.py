@@ -17,6 +17,7 @@ from agentlab.errors import ToolError
 
 MOST = 60  # equations of one text
 _TEX = (
+    (re.compile(r"\\(?:text|textbf|mathrm|mathbf|mathit)\s*\{([^{}]{0,60})\}"), r"\1"),
     (re.compile(r"\\[dt]?frac\s*\{([\d.,]+)\}\s*\{([\d.,]+)\}"), r"(\1 / \2)"),
     (re.compile(r"\\(?:times|cdot)\b|[×⋅·]"), "*"),
     (re.compile(r"\\div\b|÷"), "/"),

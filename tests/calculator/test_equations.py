@@ -31,6 +31,10 @@ def found(text: str) -> list[str]:
         ("20 - 5 = 14.5.", "20 - 5 = 15, not 14.5"),
         ("9 / 3 = 4", "9 / 3 = 3, not 4"),
         ("11 (snow) + 20 (truck) + 7 (rose) = 48 stamps", "11 + 20 + 7 = 38, not 48"),
+        (
+            r"\[ 11 \text{ (snow)} + 20 \text{ (truck)} = 41 \text{ stamps} \]",
+            "11 + 20 = 31, not 41",
+        ),
         ("3 apples + 4 apples = 8 apples", "3 + 4 = 7, not 8"),
         ("2 hours * 30 euros per hour = 61", "2 * 30 = 60, not 61"),
         ("1 / 3 = 0.35", "1 / 3 = 0.333333333333333, not 0.35"),
