@@ -24,7 +24,10 @@ _TEX = (
     (re.compile(r"\\(?:left|right|,|;|!|quad)|\\[()\[\]]|[$€£]|\\\$"), ""),
     (re.compile(r"(?<=\d),(?=\d{3}(?!\d))"), ""),  # thousands
     (re.compile(r"(?<=\d) ?x ?(?=\d)"), " * "),
-    (re.compile(r"(?<=\d) ?\([A-Za-z][A-Za-z ]{0,30}\)(?=[ \t]*[-+*=])"), ""),  # 11 (large) + 20
+    (
+        re.compile(r"(?<=\d)[ \t]{0,3}\([A-Za-z][A-Za-z ]{0,30}\)(?=[ \t]*[-+*=])"),
+        "",
+    ),  # 11 (large) + 20
     (re.compile("−"), "-"),
 )
 _NUMBER = r"\d+(?:\.\d+)?"
