@@ -275,6 +275,11 @@ class Engine:
         """What of earlier prompts is set aside in host memory, besides the context's own."""
         return self._worker.context.shelf.totals
 
+    @property
+    def closed(self) -> bool:
+        """Whether :meth:`close` was called: it answers nothing any more."""
+        return self._worker.closed
+
     def __deepcopy__(self, _memo: object) -> Engine:
         return self
 
@@ -349,7 +354,8 @@ def find_engine(path: Path, load: LoadOptions, options: ContextOptions) -> Engin
 
 def _open_now(path: Path, load: LoadOptions, options: ContextOptions) -> Engine | None:
     weights = find_weights(path, load)
-    return None if weights is None else _engines.get((id(weights), options))
+    engine = None if weights is None else _engines.get((id(weights), options))
+    return None if engine is None or engine.closed else engine
 
 
 @atexit.register

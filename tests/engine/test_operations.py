@@ -214,3 +214,14 @@ def test_a_thousand_requests_leave_no_memory_behind(
     before = resident()
     ask(1000)
     assert resident() - before < 8 * 1024**2
+
+
+def test_a_closed_engine_is_not_opened_again(file: Path, make_request: Make) -> None:
+    options = ContextOptions(n_ctx=64, n_threads=1)
+    first = open_engine(file, LoadOptions(), options)
+    assert open_engine(file, LoadOptions(), options) is first
+    first.close()
+    second = open_engine(file, LoadOptions(), options)
+    assert second is not first
+    assert list(second.generate(make_request(second, "the sea")))
+    second.close()
