@@ -82,7 +82,7 @@ class Ours:
         context.forget()
         context.shelf.clear()
         batch = self.engine._worker.batch
-        while batch is not None and batch._slots.make_room():
+        while batch is not None and batch._slots.drop_idle():
             pass
 
 

@@ -16,6 +16,8 @@ from agentlab.calculator.parser import parse
 from agentlab.errors import ToolError
 
 MOST = 60  # equations of one text
+_LONGEST = 40_000  # characters of it that are looked at
+_SPACES = re.compile(r"[ \t]{2,}")
 _TEX = (
     (re.compile(r"\\(?:text|textbf|mathrm|mathbf|mathit)\s*\{([^{}]{0,60})\}"), r"\1"),
     (re.compile(r"\\[dt]?frac\s*\{([\d.,]+)\}\s*\{([\d.,]+)\}"), r"(\1 / \2)"),
@@ -24,20 +26,18 @@ _TEX = (
     (re.compile(r"\\(?:left|right|,|;|!|quad)|\\[()\[\]]|[$€£]|\\\$"), ""),
     (re.compile(r"(?<=\d),(?=\d{3}(?!\d))"), ""),  # thousands
     (re.compile(r"(?<=\d) ?x ?(?=\d)"), " * "),
-    (
-        re.compile(r"(?<=\d)[ \t]{0,3}\([A-Za-z][A-Za-z ]{0,30}\)(?=[ \t]*[-+*=])"),
-        "",
-    ),  # 11 (large) + 20
+    # 11 (large) + 20
+    (re.compile(r"(?<=\d)[ \t]{0,3}\([A-Za-z][A-Za-z ]{0,30}\)(?=[ \t]*[-+*=])"), ""),
     (re.compile("−"), "-"),
 )
-_NUMBER = r"\d+(?:\.\d+)?"
+_NUMBER = r"\d{1,18}(?:\.\d{1,18})?"
 _EQUATION = re.compile(
     rf"(?P<left>[\d(][\d.+\-*/() \t]{{0,200}}?)[ \t]*=[ \t]*(?P<right>-?{_NUMBER})"
     rf"(?![\d.]*[ \t]*[-+*/^%(\\{{]|\.?\d)"
 )
 _UNIT = r"(?:[ \t]+[A-Za-z]{2,20}){1,3}"
 _MEASURED = re.compile(
-    rf"{_NUMBER}(?:{_UNIT})?(?:[ \t]*[-+*][ \t]*{_NUMBER}(?:{_UNIT})?){{1,12}}(?=[ \t]*=)"
+    rf"(?<!\d){_NUMBER}(?:{_UNIT})?(?:[ \t]*[-+*][ \t]*{_NUMBER}(?:{_UNIT})?){{1,12}}(?=[ \t]*=)"
 )
 _NO_UNIT = re.compile(
     r"\b(?:pi|half|quarter|third|percent|dozen|pair|score|hundred|thousand|million|billion|of|than"
@@ -76,6 +76,7 @@ def wrong_equations(text: str) -> list[Wrong]:
 
 
 def _equations(text: str) -> Iterator[tuple[str, str]]:
+    text = _SPACES.sub(" ", text[:_LONGEST])
     for pattern, new in _TEX:
         text = pattern.sub(new, text)
     text = _MEASURED.sub(_bare, text)

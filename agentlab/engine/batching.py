@@ -38,7 +38,8 @@ class Lane:
 
     def __init__(self, context: Context, slots: Slots, job: Job) -> None:
         assert job.request is not None
-        self.weights, self.pointer, self.n_ctx = context.weights, context.pointer, context.n_ctx
+        self.weights, self.pointer = context.weights, context.pointer
+        self.n_ctx, self.n_batch = context.n_ctx, context.n_batch
         self.job = job
         self.slot: Slot | None = None
         self.target: list[int] = list(job.request.tokens)
@@ -86,6 +87,7 @@ class Batch:
         self._slots = Slots(context, SLOTS * most)
         self._lanes: list[Lane] = []  # who waited longest for a token first
         self._widths = Widths()
+        context.make_room = self._make_room
 
     def __bool__(self) -> bool:
         return bool(self._lanes)
@@ -144,19 +146,32 @@ class Batch:
     def _evaluate(self, rows: list[Row], *, measured: bool) -> None:
         """Evaluate; where the cache is full, what is least needed makes room first."""
         while not self._slots.evaluate(rows):
-            if self._slots.make_room():
+            if self._slots.drop_idle():
                 continue
-            last = self._lanes[-1]  # it begins again when there is room
-            rows = [row for row in rows if row.slot is not last.slot]
-            if last.slot is not None:
-                self._slots.empty(last.slot)
-                self._slots.put_back(last.slot)
-            last.slot, last.reading = None, True
+            if self._context.n_past:
+                self._context.forget()
+                continue
+            evicted = self._evict()
+            rows = [row for row in rows if row.slot is not evicted]
             if not rows:
                 return
             measured = False
         if measured and len({row.slot for row in rows}) == len(rows):
             self._widths.record(len(rows), self._slots.threads, self._slots.seconds)
+
+    def _make_room(self) -> bool:
+        """For the context's own sequence; False where there is nothing to drop for it."""
+        return self._slots.drop_idle() or self._evict() is not None
+
+    def _evict(self) -> Slot | None:
+        """Drop what the last of those that have a slot has read: it begins again when it fits."""
+        for lane in reversed(self._lanes):
+            if (slot := lane.slot) is not None:
+                lane.slot, lane.reading = None, True
+                self._slots.empty(slot)
+                self._slots.put_back(slot)
+                return slot
+        return None
 
     def _rows(self, lane: Lane, count: int) -> list[Row]:
         assert lane.slot is not None

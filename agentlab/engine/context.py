@@ -12,7 +12,7 @@ from __future__ import annotations
 import ctypes
 import os
 import weakref
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,7 +31,7 @@ from agentlab.engine.threads import Threads, usable_cores
 from agentlab.engine.weights import Weights
 from agentlab.errors import ContextOverflow, ModelError, TurnCancelled
 
-_ABORTED = 2
+_NO_ROOM, _ABORTED = 1, 2
 
 # llama_decode asks a callback whether to stop, often. Python's own would take the GIL each time;
 # `strlen` of a buffer answers the same question in C: 0 until a byte is written there.
@@ -76,6 +76,7 @@ class Context:
         self.n_batch = int(params.n_batch)
         self.threads = threads
         self.parallel = params.n_seq_max > 1
+        self.make_room: Callable[[], bool] = lambda: False  # others in the cache give some up
         self._abort = ctypes.create_string_buffer(2)
         llama.llama_set_abort_callback(pointer, _is_set, ctypes.cast(self._abort, ctypes.c_void_p))
         self._memory = llama.llama_get_memory(pointer)
@@ -372,6 +373,8 @@ class Context:
         with self.threads.evaluating(len(tokens)) as count:
             llama.llama_set_n_threads(self.pointer, count, count)
             status = llama.llama_decode(self.pointer, batch)
+            while status == _NO_ROOM and self.make_room():
+                status = llama.llama_decode(self.pointer, batch)
         if status == 0:
             self._evaluated.extend(tokens)
             return

@@ -78,6 +78,7 @@ class Evaluated(Protocol):
     weights: Weights
     pointer: llama.llama_context_p
     n_ctx: int
+    n_batch: int
 
     @property
     def row(self) -> int:
@@ -95,7 +96,7 @@ class Evaluated(Protocol):
         """Make ``tokens`` the sequence; returns how many of them did not have to be evaluated."""
 
     def append(self, tokens: Sequence[int]) -> Generator[None, None, None]:
-        """Evaluate more tokens."""
+        """Evaluate more tokens, at most ``n_batch``: llama.cpp ends the process on more."""
 
 
 def decode(context: Evaluated, request: Request) -> Iterator[Piece | None]:
@@ -119,6 +120,7 @@ def decode(context: Evaluated, request: Request) -> Iterator[Piece | None]:
     if request.max_tokens is not None:
         limit = min(limit, request.max_tokens)
     jumps = request.top_logprobs is None and not request.sampling.penalises
+    least = JUMP_ACCELERATED if accelerator() else JUMP
     written = 0
     finish: str | None = None if limit > 0 else "length"
     with SamplerChain(request.sampling, weights.n_vocab) as chain:
@@ -129,7 +131,9 @@ def decode(context: Evaluated, request: Request) -> Iterator[Piece | None]:
             if weights.ends_generation(token):
                 finish = "stop"
                 break
-            tokens = [token, *(_forced(matcher, limit - written - 1) if matcher and jumps else ())]
+            tokens = [token]
+            if matcher is not None and jumps:
+                tokens += _forced(matcher, min(limit - written, context.n_batch) - 1, least)
             logprobs = _logprobs(context, token, request.top_logprobs)
             shown = ""
             for each in tokens:
@@ -176,10 +180,10 @@ def _choose(
     return token
 
 
-def _forced(matcher: Matcher, room: int) -> list[int]:
-    """The tokens that alone may come next, taken, where there are so many that it pays."""
+def _forced(matcher: Matcher, room: int, least: int) -> list[int]:
+    """The tokens that alone may come next, taken, where they are at least ``least``."""
     tokens = list(matcher.forced())[:room]
-    if len(tokens) < (JUMP_ACCELERATED if accelerator() else JUMP):
+    if len(tokens) < least:
         return []
     for token in tokens:
         matcher.accept(token)

@@ -167,7 +167,7 @@ class _Worker:
 
     def _gives_way(self, job: Job) -> bool:
         with self.lock:
-            if not self.line:
+            if not self.line or self.batch is not None:  # there a copy may find no room
                 return False
             room = self.context.shelf.limit - self.line.suspended_bytes
         job.suspended = self.context.suspend(room)

@@ -103,13 +103,10 @@ class Slots:
         """How many cells of the cache ``busy`` slots take."""
         return len(set(itertools.chain.from_iterable(slot.cells for slot in busy)))
 
-    def make_room(self) -> bool:
-        """Drop a slot without work, or else what the context has read; False if there is none."""
+    def drop_idle(self) -> bool:
+        """Drop the slot without work that was used longest ago; False if there is none."""
         if self._idle:
             self._drop(self._idle[0])
-            return True
-        if self._context.n_past:
-            self._context.forget()
             return True
         return False
 

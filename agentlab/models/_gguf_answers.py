@@ -42,6 +42,9 @@ async def aanswers(
 
     if not together:
         return [await answer(request) for request in requests]
-    async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(answer(request)) for request in requests]
-    return [task.result() for task in tasks]
+    tasks = [asyncio.ensure_future(answer(request)) for request in requests]
+    try:
+        return list(await asyncio.gather(*tasks))
+    finally:  # of the others, where one failed or the whole was cancelled
+        for task in tasks:
+            task.cancel()

@@ -93,7 +93,22 @@ def test_any_text_is_read(text: str) -> None:
     wrong_equations(text)
 
 
-PIECES = ["1+", "(", "1 + 1 ", "= 1", "1 + 1 = 3 ", "1*(2+", "9,", "\\frac{1}{", "1 x "]
+PIECES = [
+    "1+",
+    "(",
+    "1 + 1 ",
+    "= 1",
+    "1 + 1 = 3 ",
+    "1*(2+",
+    "9,",
+    "\\frac{1}{",
+    "1 x ",
+    "1",
+    " ",
+    "1    ",
+    "1 ab ",
+    "1 ab*",
+]
 
 
 @pytest.mark.parametrize("piece", PIECES)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -102,3 +103,18 @@ def test_with_log_probabilities_each_token_is_looked_at(
     pieces = answer(tiny, make_request, top_logprobs=0)
     assert set(steps) == {1}
     assert sum(len(piece.logprobs) for piece in pieces) >= len(LONG)
+
+
+@pytest.mark.parametrize("parallel", [1, 2])
+def test_more_of_them_than_a_piece_holds(tmp_path: Path, make_request: Make, parallel: int) -> None:
+    file = write_tiny_model(tmp_path / "tiny.gguf")
+    shape = ContextOptions(n_ctx=256, n_batch=16, n_threads=1, parallel=parallel)
+    engine = open_engine(file, LoadOptions(), shape)
+    name = "a" + "bc" * 60
+    schema = {**SCHEMA, "properties": {name: {"enum": ["Anna", "Bert"]}}, "required": [name]}
+    constraint = compile_schema(schema)
+    pieces = list(
+        engine.generate(make_request(engine, "Who?", max_tokens=200, constraint=constraint))
+    )
+    assert json.loads(text(pieces))[name] in ("Anna", "Bert")
+    engine.close()

@@ -225,3 +225,26 @@ def test_a_closed_engine_is_not_opened_again(file: Path, make_request: Make) -> 
     assert second is not first
     assert list(second.generate(make_request(second, "the sea")))
     second.close()
+
+
+def test_a_full_cache_makes_room_for_scores_and_for_who_waits(
+    file: Path, make_request: Make
+) -> None:
+    options = ContextOptions(n_ctx=128, n_batch=16, n_threads=1, parallel=4)
+    engine = open_engine(file, LoadOptions(), options)
+    prompts = [engine.weights.tokenize(f"{n}{n} {BASES[n % 3]}"[:60]) for n in range(8)]
+    found: list[list[Piece]] = [[] for _ in prompts]
+
+    def ask(number: int) -> None:
+        request = make_request(engine, prompts[number], max_tokens=50)
+        found[number] = list(engine.generate(request))
+
+    threads = [threading.Thread(target=ask, args=(n,)) for n in range(len(prompts))]
+    for thread in threads:
+        thread.start()
+    scores = [engine.score(prompt, prompts[0]) for prompt in prompts]
+    for thread in threads:
+        thread.join(timeout=60)
+    assert all(pieces and pieces[-1].finish for pieces in found)
+    assert [len(score.logprobs) for score in scores] == [len(prompts[0])] * len(prompts)
+    engine.close()

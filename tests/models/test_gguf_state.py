@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from langchain_core.messages import AIMessage, HumanMessage
 
-from agentlab.errors import ConfigError, CorruptStore
+from agentlab.errors import ConfigError, ContextOverflow, CorruptStore
 from agentlab.models import load_model
 
 pytestmark = pytest.mark.model
@@ -64,3 +64,11 @@ async def test_n_answers_asynchronously() -> None:
     assert [answer.text for answer in answers] == [
         answer.text for answer in model.generate([TALK]).generations[0]
     ]
+
+
+async def test_answers_together_fail_with_the_error_of_one() -> None:
+    model = load_model("smollm2", temperature=0, max_tokens=3, n_ctx=256, n=3, parallel=2)
+    with pytest.raises(ContextOverflow):
+        await model.agenerate([[HumanMessage("word " * 400)]])
+    (answers,) = (await model.agenerate([[HumanMessage("Hello")]])).generations
+    assert len(answers) == 3
