@@ -7,7 +7,6 @@ Zero-Shot Question Generation", EMNLP 2022).
 
 from __future__ import annotations
 
-import functools
 import math
 import re
 import threading
@@ -20,7 +19,7 @@ from langchain_core.embeddings import Embeddings
 from agentlab import cancellation
 from agentlab.errors import ConfigError
 from agentlab.models._parameters import check_parameters
-from agentlab.models.checksums import check_sha256, sha256_of, stamp_of
+from agentlab.models.checksums import check_sha256
 from agentlab.models.files import check_gguf
 from agentlab.offline import is_offline, raise_if_offline
 
@@ -38,11 +37,6 @@ _PREFIXES = (
 _POOLINGS = ("mean", "cls", "last")
 _EMBEDDINGS = ("pooling", "query_prefix", "document_prefix")
 _COMMON = ("n_ctx", "n_threads", "n_gpu_layers", "sha256")
-
-
-@functools.lru_cache(maxsize=64)
-def _sum(path: Path, _stamp: tuple[int, ...]) -> str:
-    return sha256_of(path)
 
 
 class _File:
@@ -74,7 +68,7 @@ class _File:
         """Its name and sha256; in replay the name alone."""
         if is_offline():
             return {"name": self.name}
-        return {"name": self.name, "sha256": _sum(self.path, stamp_of(self.path))}
+        return {"name": self.name, "sha256": known_sha256(self.path)}
 
     def weights(self) -> Weights:
         """The loaded file, shared with the chat models of it."""

@@ -7,6 +7,7 @@ file's real path, size, times and inode.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import os
 from collections.abc import Callable
@@ -118,3 +119,13 @@ def _remember(real: Path, entry: dict[str, Any]) -> None:
             write_object(path, {**kept, str(real): entry})
     except OSError:  # no room, or a read-only home: the next load hashes again
         pass
+
+
+def known_sha256(path: Path) -> str:
+    """:func:`sha256_of`, read once as long as the file stays what it is."""
+    return _once(path, stamp_of(path))
+
+
+@functools.lru_cache(maxsize=64)
+def _once(path: Path, _stamp: tuple[int, ...]) -> str:
+    return sha256_of(path)

@@ -29,7 +29,7 @@ from agentlab.models._gguf_parameters import (
 )
 from agentlab.models._gguf_reply import chunk_of, result_of
 from agentlab.models._parameters import check_parameters
-from agentlab.models.checksums import sha256_of, stamp_of
+from agentlab.models.checksums import known_sha256, stamp_of
 from agentlab.models.files import check_gguf
 from agentlab.models.template import CHATML, ChatTemplate
 from agentlab.offline import is_offline, raise_if_offline
@@ -40,11 +40,6 @@ from agentlab.offline import is_offline, raise_if_offline
 def _own_template(path: Path, _stamp: tuple[int, ...]) -> str | None:
     source = check_gguf(path).metadata.get("tokenizer.chat_template")
     return source if isinstance(source, str) else None
-
-
-@functools.lru_cache(maxsize=64)
-def _sum(path: Path, _stamp: tuple[int, ...]) -> str:
-    return sha256_of(path)
 
 
 if TYPE_CHECKING:  # a replay makes the model and never needs llama.cpp
@@ -101,7 +96,7 @@ class GGUFChatModel(CallParameters, LoadParameters, BaseChatModel):
         template = self._template_source() or ""
         return {
             "name": self.model_name,
-            "sha256": _sum(self.path, stamp_of(self.path)),
+            "sha256": known_sha256(self.path),
             "chat_template": hashlib.sha256(template.encode()).hexdigest(),
         }
 
@@ -233,7 +228,7 @@ class GGUFChatModel(CallParameters, LoadParameters, BaseChatModel):
         return self.engine.load(Path(path), self._state_key())
 
     def _state_key(self) -> dict[str, Any]:
-        return {"model": _sum(self.path, stamp_of(self.path)), **build_key(self)}
+        return {"model": known_sha256(self.path), **build_key(self)}
 
     @property
     def _identifying_params(self) -> Mapping[str, Any]:

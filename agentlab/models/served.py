@@ -18,7 +18,7 @@ from agentlab.errors import ModelError
 from agentlab.models._gguf_parameters import wrong_parameter
 from agentlab.models._hosted import missing_extra
 from agentlab.models._parameters import check_parameters
-from agentlab.models.checksums import sha256_of
+from agentlab.models.checksums import known_sha256
 from agentlab.models.files import check_gguf
 from agentlab.models.openai import PARAMETERS, OpenAIChatModel, build
 from agentlab.offline import is_offline
@@ -106,7 +106,7 @@ def create(path: Path, spec: str, /, **params: Any) -> ServedChatModel:
     url, server, sha256 = "http://127.0.0.1:1/v1", None, ""
     if not is_offline():
         check_gguf(path)
-        server, sha256 = _running(path.resolve(), options), sha256_of(path)
+        server, sha256 = _running(path.resolve(), options), known_sha256(path)
         url = server.url
     model = build(ServedChatModel, path.name, {**params, "base_url": url})
     model._server, model._sha256 = server, sha256
