@@ -19,7 +19,7 @@ from langchain_core.embeddings import Embeddings
 from agentlab import cancellation
 from agentlab.errors import ConfigError
 from agentlab.models._parameters import check_parameters
-from agentlab.models.checksums import check_sha256
+from agentlab.models.checksums import check_sha256, known_sha256
 from agentlab.models.files import check_gguf
 from agentlab.offline import is_offline, raise_if_offline
 
