@@ -243,6 +243,8 @@ class _HeaderReader:
         length = self._u64()
         if length > min(limit, self._text_left):
             raise self._damaged(f"it announces a text of {length} bytes")
+        if length > self._end - self._file.tell():  # reading would take that memory first
+            raise self._cut_short()
         self._text_left -= length
         return self._take(length).decode("utf-8", "replace")
 
