@@ -1,7 +1,8 @@
 """Scenarios: the CPU of starting for one, of each more, and one report digest over many replays.
 
 Run it with ``python -m bench.scenarios``; it prints one JSON object. Times are CPU milliseconds of
-all processes, the median of several runs. ``--replays 100`` is how many reports are compared, over
+all processes: the median of several runs, and the least of them, which is what a machine that does
+other work too disturbs least. ``--replays 100`` is how many reports are compared, over
 hash seeds and numbers of processes.
 """
 
@@ -15,6 +16,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,13 @@ from langchain_core.output_parsers import StrOutputParser
 def triage(model):
     prompt = ChatPromptTemplate.from_messages([("system", "What is it about?"), ("user", "{t}")])
     return prompt | model | StrOutputParser()
+"""
+BARE = """
+import sys
+import shop
+from langchain_core.language_models import FakeListChatModel
+for number in range(int(sys.argv[1])):
+    shop.triage(FakeListChatModel(responses=["billing"])).invoke({"t": f"charged twice {number}"})
 """
 TALK = "replies: [{say: billing, repeat: true}]\n"
 REPORT = """
@@ -75,6 +84,7 @@ def main(rounds: int, replays: int) -> dict[str, Any]:
             (folder / f"scenarios{count}" / "s.yaml").write_text(scenarios(count))
         command = [sys.executable, "-m", "agentlab", "test"]
         found: dict[str, list[float]] = {"import_langchain_models": []}
+        found |= {"bare_1": [], "bare_200": []}  # the chains alone, on LangChain's own fake model
         bare = [sys.executable, "-c", "import langchain_core.language_models.chat_models"]
         for count in (1, 200):
             cpu_ms([*command, f"scenarios{count}", "--record", "once"], folder)
@@ -82,12 +92,23 @@ def main(rounds: int, replays: int) -> dict[str, Any]:
         for _ in range(rounds):
             found["import_langchain_models"].append(cpu_ms(bare, folder)[0])
             for count in (1, 200):
+                script = [sys.executable, "-c", BARE, str(count)]
+                found[f"bare_{count}"].append(cpu_ms(script, folder)[0])
                 arguments = [*command, f"scenarios{count}", "--record", "none"]
                 found[f"replay_{count}"].append(cpu_ms(arguments, folder)[0])
-        result: dict[str, Any] = {k: round(statistics.median(v), 1) for k, v in found.items()}
-        result["each_more"] = round((result["replay_200"] - result["replay_1"]) / 199, 2)
+        result: dict[str, Any] = {"median": summary(found, statistics.median)}
+        result["least"] = summary(found, min)
         result |= digests(folder, replays)
         return result
+
+
+def summary(found: dict[str, list[float]], of: Callable[[list[float]], float]) -> dict[str, float]:
+    """One number for each measurement, and what each scenario more takes."""
+    result = {name: round(of(times), 1) for name, times in found.items()}
+    for what in ("bare", "replay"):
+        more = (result[f"{what}_200"] - result[f"{what}_1"]) / 199
+        result[f"{what}_each_more"] = round(more, 2)
+    return result
 
 
 def digests(folder: Path, replays: int) -> dict[str, Any]:
