@@ -50,8 +50,8 @@ SCHEMA = {
 class Ours:
     """Our engine, counting the tokens it evaluates."""
 
-    def __init__(self, path: Path, parallel: int = 1) -> None:
-        shape = ContextOptions(CONTEXT, n_threads=1, parallel=parallel)
+    def __init__(self, path: Path, parallel: int = 1, deterministic: bool | None = None) -> None:
+        shape = ContextOptions(CONTEXT, n_threads=1, parallel=parallel, deterministic=deterministic)
         self.engine: Engine = open_engine(path, LoadOptions(), shape)
 
     def tokens(self, text: str) -> list[int]:
@@ -162,6 +162,15 @@ def windowed(ours: Ours, turns: int, least: int, most: int) -> int:
     return total
 
 
+def windows(ours: Ours) -> dict[str, Any]:
+    """30 turns with the last k shown, and with k to 2k shown."""
+    told = {}
+    for k in (4, 6, 8):
+        moving, stepped = windowed(ours, 30, k, k), windowed(ours, 30, k, 2 * k)
+        told[f"{k} to {2 * k}"] = [moving, stepped, round(stepped / moving, 3)]
+    return told
+
+
 def react(model: Asker, tokens: Callable[[str], list[int]], steps: int = 8) -> list[float]:
     """At each step: tokens evaluated, by the new ones that cannot but be."""
     model.forget()
@@ -221,6 +230,7 @@ def parts(path: Path, rounds: int, only: set[str], threads: int) -> Any:
             yield name, spread(ratios)
     if not only or "differences" in only:
         yield "greedy, together and alone", engine_together.differences(path, threads)
+        yield "greedy, reusing and not", engine_together.reusing(path, threads)
 
 
 def parts_alone(path: Path, rounds: int) -> Any:
@@ -238,8 +248,7 @@ def parts_alone(path: Path, rounds: int) -> Any:
                 "evaluated_in_all": [sum(mine), sum(theirs)],
             },
         )
-    naive, stepped = windowed(ours, 20, 4, 4), windowed(ours, 20, 4, 8)
-    yield "window", {"moving": naive, "4 to 8": stepped, "ratio": round(stepped / naive, 3)}
+    yield "window", windows(ours)
     yield (
         "react",
         {
@@ -247,12 +256,14 @@ def parts_alone(path: Path, rounds: int) -> Any:
             "theirs": [round(r, 3) for r in react(bare, tokens)],
         },
     )
-    several = Ours(path, parallel=4)
-    for summarise in (False, True):
-        counts, _ = chat(several, tokens, 20, summarise=summarise)
-        told = {"turn_2": counts[1], "turn_20": counts[-1], "in_all": sum(counts)}
-        yield f"parallel=4, chat{', summaries' if summarise else ''}", told
-    yield "parallel=4, react", {"ours": [round(r, 3) for r in react(several, tokens)]}
+    shapes = {"parallel=4": Ours(path, parallel=4), "reusing": Ours(path, deterministic=False)}
+    for name, other in shapes.items():
+        for summarise in (False, True):
+            counts, _ = chat(other, tokens, 20, summarise=summarise)
+            told = {"turn_2": counts[1], "turn_20": counts[-1], "in_all": sum(counts)}
+            yield f"{name}, chat{', summaries' if summarise else ''}", told
+        yield f"{name}, window", windows(other)
+        yield f"{name}, react", {"ours": [round(r, 3) for r in react(other, tokens)]}
     prompt = tokens(WORDS * 35)[:600]
     for count in (4, 8):
         ratios = median_ratio(

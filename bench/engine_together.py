@@ -106,26 +106,49 @@ def of_many_prompts(path: Path, threads: int, rounds: int) -> Iterator[tuple[str
 def differences(path: Path, threads: int) -> dict[str, Any]:
     """Of 200 greedy answers of 32 tokens: how many differ in batches of 8, where, and how near."""
     together, alone = engines(path, threads)
-    differ, places, gaps = 0, [], []
     greedy = Sampling(seed=1, temperature=0.0)
+    pairs = []
     for first in range(0, len(PROMPTS), 8):
         requests = [
             Request(chat_tokens(alone, text), greedy, 32, top_logprobs=2)
             for text in PROMPTS[first : first + 8]
         ]
         for request, pieces in zip(requests, at_once(together, requests)[0], strict=True):
-            theirs = [entry for piece in alone.generate(request) for entry in piece.logprobs]
-            mine = [entry for piece in pieces for entry in piece.logprobs]
-            pairs = list(zip(mine, theirs, strict=False))
-            place = next((i for i, (a, b) in enumerate(pairs) if a.text != b.text), None)
-            if place is not None:
-                differ += 1
-                places.append(place)
-                top = theirs[place].top
-                gaps.append(top[0].logprob - top[1].logprob)
+            pairs.append((pieces, list(alone.generate(request))))
+    return compared(pairs)
+
+
+def reusing(path: Path, threads: int) -> dict[str, Any]:
+    """The same for answers to a second question, where the first answer is not read again."""
+    shape = {"n_ctx": CONTEXT, "n_threads": threads}
+    warm = open_engine(path, LoadOptions(), ContextOptions(**shape, deterministic=False))
+    alone = open_engine(path, LoadOptions(), ContextOptions(**shape))
+    greedy = Sampling(seed=1, temperature=0.0)
+    pairs = []
+    for text in PROMPTS:
+        first = chat_tokens(alone, text)
+        said = "".join(piece.text for piece in warm.generate(Request(first, greedy, 32)))
+        more = alone.weights.tokenize(f"{said}<|im_end|>\n")
+        request = Request((*first, *more, *chat_tokens(alone, "Why?")), greedy, 32, top_logprobs=2)
+        pairs.append((list(warm.generate(request)), list(alone.generate(request))))
+    return compared(pairs)
+
+
+def compared(answers: Sequence[tuple[list[Piece], list[Piece]]]) -> dict[str, Any]:
+    """Of pairs of answers to one request: how many differ, from which token on, and how near."""
+    places, gaps = [], []
+    for ours, theirs in answers:
+        one = [entry for piece in ours for entry in piece.logprobs]
+        other = [entry for piece in theirs for entry in piece.logprobs]
+        pairs = list(zip(one, other, strict=False))
+        place = next((i for i, (a, b) in enumerate(pairs) if a.text != b.text), None)
+        if place is not None:
+            places.append(place)
+            top = other[place].top
+            gaps.append(top[0].logprob - top[1].logprob)
     return {
-        "answers": len(PROMPTS),
-        "differ": differ,
+        "answers": len(answers),
+        "differ": len(places),
         "median_first_place": sorted(places)[len(places) // 2] if places else None,
         "median_gap_nats": round(sorted(gaps)[len(gaps) // 2], 3) if gaps else None,
         "largest_gap_nats": round(max(gaps), 3) if gaps else None,

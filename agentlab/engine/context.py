@@ -4,7 +4,8 @@ The same prompt must give the same logits whatever ran before. Rounding depends 
 batch a token is evaluated in, so prompts are evaluated in pieces that begin at fixed positions
 (multiples of ``n_batch``), and of an earlier prompt only whole such pieces are used again, or all
 of it where it comes again. Tokens that were decoded one by one are evaluated anew when they come
-back as part of a prompt. What makes way for another prompt is set aside (kept.py).
+back as part of a prompt. What makes way for another prompt is set aside (kept.py). Where that is
+not asked for (``deterministic=False``), a piece is one token and decoded ones count as read.
 """
 
 from __future__ import annotations
@@ -74,6 +75,7 @@ class Context:
         self.pointer = pointer
         self.n_ctx = int(llama.llama_n_ctx(pointer))
         self.n_batch = int(params.n_batch)
+        self._piece = self.n_batch if options.deterministic in (None, True) else 1
         self.threads = threads
         self.parallel = params.n_seq_max > 1
         self.make_room: Callable[[], bool] = lambda: False  # others in the cache give some up
@@ -223,8 +225,8 @@ class Context:
         if len(wanted) == self._prompt == common_prefix(mine, wanted):
             return
         own = common_prefix(mine[: self._exact], wanted[:-1])
-        own -= own % self.n_batch
-        found = self.shelf.best(wanted, self.n_batch, own)
+        own -= own % self._piece
+        found = self.shelf.best(wanted, self._piece, own)
         if self._exact - own >= self.n_batch:
             self._set_aside(mine)
         if found is not None:
@@ -267,7 +269,7 @@ class Context:
         fits = 0 < len(wanted) < self.n_ctx and 0 <= kept.exact <= len(wanted)
         known = fits and int(wanted.min()) >= 0 and int(wanted.max()) < self.weights.n_vocab
         logits = kept.logits is None or len(kept.logits) == self.weights.n_vocab
-        if not (known and logits and kept.exact % self.n_batch == 0):
+        if not (known and logits and kept.exact % self._piece == 0):
             return False
         self._begin_best(wanted.tolist())
         return self._restore(kept)
@@ -331,7 +333,7 @@ class Context:
             if mine != theirs:
                 break
             common += 1
-        common -= common % self.n_batch
+        common -= common % self._piece
         self._drop_from(common)
         return self.n_past
 
@@ -377,6 +379,8 @@ class Context:
                 status = llama.llama_decode(self.pointer, batch)
         if status == 0:
             self._evaluated.extend(tokens)
+            if self._piece == 1:
+                self._exact = self.n_past
             return
         if status == _ABORTED:
             # What came before stays: the next turn is likely to begin with it.

@@ -34,8 +34,11 @@ class ContextOptions:
     more than 512 MiB; 0 takes the trained length at any price. ``n_threads`` None means as many
     as pay, at most every core this process may use. ``kept_bytes`` of host memory at most hold
     prompts read earlier. ``parallel`` requests at most are decoded together, which changes their
-    rounding (batching.py). ``flash_attention`` None takes it for those, leaves it to llama.cpp on
-    an accelerator and switches it off on the CPU, where its rounding depends on the threads.
+    rounding (batching.py). ``deterministic`` False lets a prompt begin with all that was evaluated,
+    also what was decoded: less is read, and answers may differ by what ran before (context.py);
+    None is True unless ``parallel``. ``flash_attention`` None takes it for those, leaves it to
+    llama.cpp on an accelerator and switches it off on the CPU, where its rounding depends on the
+    threads.
     ``type_k`` and ``type_v`` are the types of the KV cache's values, by name (``KV_TYPES``).
     """
 
@@ -44,6 +47,7 @@ class ContextOptions:
     n_threads: int | None = None
     kept_bytes: int = KEPT_BYTES
     parallel: int = 1
+    deterministic: bool | None = None
     flash_attention: bool | None = None
     type_k: str = "f16"
     type_v: str = "f16"
@@ -53,12 +57,18 @@ def context_params(weights: Weights, options: ContextOptions) -> llama.llama_con
     """llama.cpp's parameters for ``options``, but for the threads.
 
     Raises:
-        ConfigError: an unknown type, or a quantized ``type_v`` without flash attention.
+        ConfigError: an unknown type, a quantized ``type_v`` without flash attention, or
+            ``deterministic`` with ``parallel``.
         ModelError: it could never fit into memory.
     """
     for name, value in (("type_k", options.type_k), ("type_v", options.type_v)):
         if value not in KV_TYPES:
             raise ConfigError(f"{name} must be one of {', '.join(KV_TYPES)}, not {value!r}")
+    if options.deterministic and options.parallel > 1:
+        raise ConfigError(
+            f"answers decoded together (parallel={options.parallel}) can't be deterministic",
+            hint="leave one of the two out",
+        )
     flash = options.flash_attention
     if options.type_v.startswith("q") and not flash:  # llama.cpp refuses it
         raise ConfigError(

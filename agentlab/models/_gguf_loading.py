@@ -29,6 +29,9 @@ class LoadParameters(BaseModel):
     parallel: int = Field(
         1, ge=1, le=32, description="requests decoded together; over 1 their bits may differ"
     )
+    deterministic: bool | None = Field(
+        None, description="False: reads less, answers may depend on what ran before; None: True"
+    )
     flash_attention: bool | None = Field(None, description="None: not on the CPU")
     type_k: KVType = Field("f16", description="type of the KV cache's keys")
     type_v: KVType = Field("f16", description="and of its values")
@@ -45,6 +48,7 @@ class LoadParameters(BaseModel):
             self.n_threads,
             kept_bytes=self.kept_mib * 1024**2,
             parallel=self.parallel,
+            deterministic=self.deterministic,
             flash_attention=self.flash_attention,
             type_k=self.type_k,
             type_v=self.type_v,
@@ -59,4 +63,5 @@ def build_key(model: LoadParameters) -> dict[str, Any]:
     return {
         "llama.cpp": f"{version('llama-cpp-python')} {build()}",
         **{name: getattr(model, name) for name in own},
+        "deterministic": model.deterministic is not False,
     }

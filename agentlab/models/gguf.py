@@ -50,8 +50,8 @@ class GGUFChatModel(CallParameters, LoadParameters, BaseChatModel):
     """A chat model over llama.cpp, loaded when first asked. Make it with ``load_model``.
 
     Same messages, parameters and seed give the same tokens on one machine and build, whatever ran
-    before and however many threads ask, unless ``parallel``: see :mod:`agentlab.engine`. All models
-    of one file share one loaded copy.
+    before and however many threads ask, unless ``parallel`` or not ``deterministic``: see
+    :mod:`agentlab.engine`. All models of one file share one loaded copy.
 
     A call takes, besides ``stop`` and every sampling field below (``model.bind(temperature=0)``),
     one of ``grammar`` (GBNF), ``lark`` (llguidance's grammars), ``regex``, ``choices`` and

@@ -63,6 +63,19 @@ def test_a_chat_keeps_its_prefix_through_another_use_of_the_model(
 
 
 @pytest.mark.model
+def test_all_that_was_evaluated_counts_where_the_same_bits_are_not_asked_for(
+    box: Path, ask: Ask
+) -> None:
+    shape = ContextOptions(n_ctx=512, n_batch=PIECE, deterministic=False)
+    loose = open_engine(box, LoadOptions(), shape)
+    answer = "".join(piece.text for piece in ask(SYSTEM, on=loose, max_tokens=7))
+    ask(OTHER, on=loose)
+    longer = SYSTEM + answer + " And the storms?"
+    assert cached(ask(longer, on=loose)) > len(loose.weights.tokenize(SYSTEM)) + 3
+    loose.close()
+
+
+@pytest.mark.model
 def test_a_prefix_of_two_prompts_is_read_once(keeping: Engine, ask: Ask) -> None:
     shared = len(keeping.weights.tokenize(SYSTEM)) // PIECE * PIECE
     ask(SYSTEM + "Is the lamp lit, and since when, and by whom?", on=keeping)

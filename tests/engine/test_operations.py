@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -40,6 +41,11 @@ def opened(file: Path, **shape: object) -> Iterator[Engine]:
 def small(file: Path) -> Iterator[Engine]:
     """With room to set a few prompts aside, so that some are dropped."""
     yield from opened(file, kept_bytes=200_000)
+
+
+@pytest.fixture(scope="module")
+def loose(file: Path) -> Iterator[Engine]:
+    yield from opened(file, kept_bytes=200_000, deterministic=False)
 
 
 @pytest.fixture(scope="module")
@@ -85,15 +91,29 @@ def bits(pieces: list[Piece]) -> list[tuple[str, float]]:
     return [(e.text, e.logprob) for piece in pieces for e in piece.logprobs]
 
 
-@pytest.mark.parametrize("seed", range(4))
-def test_500_operations_leave_every_answer_bit_for_bit(
-    small: Engine,
+def differs(entries: Sequence[Any], wanted: Sequence[tuple[str, float, float]]) -> str | None:
+    """Where tokens are not the wanted ones, but for rounding; after a tie all may differ."""
+    for got, (text, logprob, lead) in zip(entries, wanted, strict=False):
+        if got.text != text and lead < TIE:
+            return None
+        if got.text != text or abs(got.logprob - logprob) > TIE:
+            return f"{got}, not {text!r} {logprob}"
+    return None
+
+
+@pytest.mark.parametrize(
+    ("name", "seed"), [*(("small", seed) for seed in range(4)), ("loose", 4), ("loose", 5)]
+)
+def test_500_operations_leave_every_answer_bit_for_bit_or_but_for_ties(
+    name: str,
     fresh: Fresh,
     make_request: Make,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
+    request: pytest.FixtureRequest,
     seed: int,
 ) -> None:
+    small: Engine = request.getfixturevalue(name)
     monkeypatch.setattr(turns.Turn, "over", True)  # requests give way after every token
     rng = random.Random(seed)
     saved: list[Path] = []
@@ -103,6 +123,10 @@ def test_500_operations_leave_every_answer_bit_for_bit(
         return small.generate(make_request(small, tokens, max_tokens=count, top_logprobs=0))
 
     def check(tokens: tuple[int, ...], count: int, pieces: list[Piece]) -> None:
+        if name == "loose":
+            entries = [e for piece in pieces for e in piece.logprobs]
+            assert differs(entries, fresh.answer(tokens, count)) is None
+            return
         wanted = [(text, logprob) for text, logprob, _ in fresh.answer(tokens, count)]
         assert bits(pieces) == wanted[: len(bits(pieces))]
         assert len(bits(pieces)) == len(wanted) or not pieces or pieces[-1].finish is None
@@ -142,7 +166,9 @@ def test_500_operations_leave_every_answer_bit_for_bit(
                 check(each, 3, pieces)
         elif kind == "score":
             score = small.score(tokens, small.weights.tokenize(" sea"))
-            assert score == small.score(tokens, small.weights.tokenize(" sea"))
+            again = small.score(tokens, small.weights.tokenize(" sea"))
+            assert score.logprobs == pytest.approx(again.logprobs, abs=TIE)
+            assert score == again or name == "loose"
         elif kind == "save":
             saved.append(tmp_path / str(len(saved)))
             small.save(saved[-1], tokens, {"of": "this"})
@@ -177,14 +203,9 @@ def test_500_operations_together_leave_every_answer_but_for_ties(
                 if rng.random() < 0.05:
                     break
             stream.close()
-            for got, (text, logprob, lead) in zip(
-                entries, fresh.answer(tokens, count), strict=False
-            ):
-                if got.text != text and lead < TIE:
-                    break
-                if got.text != text or abs(got.logprob - logprob) > TIE:
-                    problems.append(f"{tokens}: {got}, not {text!r} {logprob}")
-                    break
+            problem = differs(entries, fresh.answer(tokens, count))
+            if problem:
+                problems.append(f"{tokens}: {problem}")
 
     threads = [threading.Thread(target=work, args=(4 * seed + n,)) for n in range(4)]
     for thread in threads:
