@@ -2,7 +2,8 @@
 
 ``python -m bench.engine [--model PATH] [--rounds N] [--only PARTS] [--out FILE]``: one JSON object
 a line, as each part ends. Tokens evaluated are counted on both sides and decide; times are told
-besides.
+besides, one request at a time in CPU seconds of one thread, which other work on the machine does
+not add to. ``--llama-bench PATH`` runs llama.cpp's own benchmark in turn with ours, in seconds.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import argparse
 import gc
 import json
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
@@ -34,6 +36,7 @@ from agentlab.models.box import find_box_model
 from bench.report import machine
 
 CONTEXT = 4096
+GREEDY = Sampling(seed=0, temperature=0.0)
 WORDS = "the keeper of the lighthouse wrote in his book what the sea had been doing that day "
 SCHEMA = {
     "type": "object",
@@ -67,9 +70,9 @@ class Ours:
         """The text's tokens, how many were evaluated, and the seconds."""
         sampling = Sampling(seed=seed or 0, temperature=0.0 if seed is None else 1.0)
         request = Request(tuple(tokens), sampling, count, constraint=constraint)
-        began = time.perf_counter()
+        began = time.process_time()
         pieces = list(self.engine.generate(request))
-        seconds = time.perf_counter() - began
+        seconds = time.process_time() - began
         told = pieces[-1].timings
         assert told is not None
         text = "".join(piece.text for piece in pieces)
@@ -103,7 +106,7 @@ class Bare:
         self.llama.eval = counted  # type: ignore[method-assign]
 
     def ask(self, tokens: Sequence[int], count: int) -> tuple[list[int], int, float]:
-        before, began = self.evaluated, time.perf_counter()
+        before, began = self.evaluated, time.process_time()
         found: list[int] = []
         for token in self.llama.generate(list(tokens), temp=0.0, top_k=40, repeat_penalty=1.0):
             if llama_cpp.llama_vocab_is_eog(self.llama._model.vocab, token) or len(found) >= count:
@@ -111,7 +114,7 @@ class Bare:
             found.append(token)
             if len(found) == count:
                 break
-        return found, self.evaluated - before, time.perf_counter() - began
+        return found, self.evaluated - before, time.process_time() - began
 
     def forget(self) -> None:
         self.llama.reset()  # type: ignore[no-untyped-call]
@@ -310,10 +313,10 @@ def saved(ours: Ours, path: Path, rounds: int) -> Any:
 
         def load() -> float:
             ours.forget()
-            began = time.perf_counter()
+            began = time.process_time()
             ours.engine.load(file, key)
             ours.ask(prompt, 1)
-            return time.perf_counter() - began
+            return time.process_time() - began
 
         return {"MiB": file.stat().st_size >> 20, **spread(median_ratio(rounds, read, load))}
 
@@ -334,6 +337,29 @@ def single(ours: Ours, bare: Bare, rounds: int) -> Any:
     }
 
 
+def beside_llama_bench(path: Path, program: Path, rounds: int) -> Any:
+    """Our tokens a second by those of ``llama-bench``: 384 read, and 64 written after one."""
+    ours = Ours(path)
+    prompt = ours.tokens(WORDS * 25)[:384]
+    theirs, found = {"read": ("-p", "384", "-n", "0"), "written": ("-p", "0", "-n", "64")}, {}
+    for what, given in theirs.items():
+        ratios = []
+        for _ in range(rounds):
+            command = [str(program), "-m", str(path), "-t", "1", "-r", "1", "-o", "json", *given]
+            said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+            speed = json.loads(said)[0]["avg_ts"]
+            ours.forget()
+            request = Request(tuple(prompt if what == "read" else prompt[:1]), GREEDY, 64)
+            told = list(ours.engine.generate(request))[-1].timings
+            assert told is not None
+            # The first token needs no step beyond the prompt's.
+            count = len(prompt) if what == "read" else told.completion_tokens - 1
+            taken = told.prompt_seconds if what == "read" else told.completion_seconds
+            ratios.append(count / taken / speed)
+        found[what] = spread(sorted(ratios))
+    return found
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="python -m bench.engine")
     parser.add_argument("--model", type=Path, help="a GGUF file (the model in the box)")
@@ -341,13 +367,20 @@ if __name__ == "__main__":
     parser.add_argument(
         "--only", default="", help="alone, samples, served, together, differences (all)"
     )
+    parser.add_argument(
+        "--llama-bench", type=Path, help="llama.cpp's benchmark; run only beside it"
+    )
     parser.add_argument("--threads", type=int, default=1, help="of the parts together (1)")
     parser.add_argument("--out", type=Path, help="append the lines to this file too")
     options = parser.parse_args()
     print(machine(), file=sys.stderr)
     only = {name for name in options.only.split(",") if name}
     path = options.model or find_box_model()
-    for name, found in parts(path, options.rounds, only, options.threads):
+    found_parts = parts(path, options.rounds, only, options.threads)
+    if options.llama_bench:
+        found = beside_llama_bench(path, options.llama_bench, options.rounds)
+        found_parts = [("beside llama-bench", found)]
+    for name, found in found_parts:
         line = json.dumps({"part": name, **found})
         print(line, flush=True)
         if options.out:

@@ -34,6 +34,7 @@ from agentlab.engine.kept import KEPT_BYTES, KeptTotals
 from agentlab.engine.library import accelerator, build
 from agentlab.engine.options import KV_BYTES, KV_TYPES, N_BATCH, ContextOptions
 from agentlab.engine.sampling import Sampling
+from agentlab.engine.slots import SlotTotals
 from agentlab.engine.weights import LoadOptions, Weights
 
 __all__ = [
@@ -50,6 +51,7 @@ __all__ = [
     "Request",
     "Sampling",
     "Score",
+    "SlotTotals",
     "Timings",
     "TokenLogprob",
     "Weights",

@@ -21,7 +21,7 @@ from agentlab.engine.context import Context
 from agentlab.engine.decoding import decode
 from agentlab.engine.kept import common_prefix
 from agentlab.engine.options import SLOTS, check_fits
-from agentlab.engine.slots import Row, Slot, Slots
+from agentlab.engine.slots import Row, Slot, Slots, SlotTotals
 from agentlab.engine.turns import END, Job
 from agentlab.engine.widths import Widths
 from agentlab.errors import TurnCancelled
@@ -131,6 +131,11 @@ class Batch:
                 lane.reading = False
                 self._lanes.append(self._lanes.pop(self._lanes.index(lane)))
                 self._advance(lane)
+
+    @property
+    def totals(self) -> SlotTotals:
+        """What the shared cache holds. From any thread."""
+        return self._slots.totals([lane.slot for lane in list(self._lanes) if lane.slot])
 
     def clear(self) -> list[Job]:
         """Take all out."""

@@ -26,6 +26,7 @@ from agentlab.engine.kept import Kept, KeptTotals
 from agentlab.engine.loading import interruptible
 from agentlab.engine.options import ContextOptions
 from agentlab.engine.saving import read_sequence, write_sequence
+from agentlab.engine.slots import SlotTotals
 from agentlab.engine.turns import END, Job, Line, Turn, Work
 from agentlab.engine.weights import LoadOptions, Weights, find_weights, free_all, load_weights
 from agentlab.errors import CorruptStore, ModelError, TurnCancelled
@@ -274,6 +275,11 @@ class Engine:
     def kept(self) -> KeptTotals:
         """What of earlier prompts is set aside in host memory, besides the context's own."""
         return self._worker.context.shelf.totals
+
+    @property
+    def shared(self) -> SlotTotals | None:
+        """What the cache of requests decoded together holds; None where they take turns."""
+        return self._worker.batch.totals if self._worker.batch is not None else None
 
     @property
     def closed(self) -> bool:

@@ -43,6 +43,19 @@ class Row:
     wanted: bool  # whether the logits after it are
 
 
+@dataclass(frozen=True, slots=True)
+class SlotTotals:
+    """What a shared cache holds: requests at work, earlier prompts, the cells of both, all cells.
+
+    A token has one cell, however many of them begin with it.
+    """
+
+    at_work: int
+    earlier: int
+    cells: int
+    limit: int
+
+
 class Slots:
     """The slots of a context whose cache has room for ``count`` of them. For one thread."""
 
@@ -102,6 +115,11 @@ class Slots:
     def used(self, busy: Iterable[Slot]) -> int:
         """How many cells of the cache ``busy`` slots take."""
         return len(set(itertools.chain.from_iterable(slot.cells for slot in busy)))
+
+    def totals(self, busy: Sequence[Slot]) -> SlotTotals:
+        """What is here, with the slots at work. From any thread; a step may be under way."""
+        idle = list(self._idle)
+        return SlotTotals(len(busy), len(idle), self.used([*busy, *idle]), self._context.n_ctx)
 
     def drop_idle(self) -> bool:
         """Drop the slot without work that was used longest ago; False if there is none."""

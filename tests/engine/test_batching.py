@@ -279,3 +279,20 @@ def test_whatever_is_done_answers_stay_those_of_each_alone(
     for thread in threads:
         thread.join()
     assert not problems
+
+
+@pytest.mark.model
+def test_what_prompts_have_in_common_takes_its_cells_once(
+    engine: Engine, together: Engine, make_request: Make
+) -> None:
+    requests = [
+        make_request(together, STORIES[0] + end, max_tokens=2) for end in (" a song", " the tides")
+    ]
+    all_of(together, requests)
+    told = together.shared
+    assert told is not None
+    assert engine.shared is None
+    assert (told.at_work, told.limit) == (0, 512)
+    assert told.earlier >= 2
+    lengths = [len(slot.tokens) for slot in together._worker.batch._slots._idle]  # type: ignore[union-attr]
+    assert sum(lengths) - told.cells >= len(together.weights.tokenize(STORIES[0])) - 1

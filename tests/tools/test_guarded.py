@@ -142,7 +142,7 @@ def _tool_threads() -> list[threading.Thread]:
     return [t for t in threading.enumerate() if t.name == "agentlab-tool" and t.is_alive()]
 
 
-def _wait_until(condition: Callable[[], bool], seconds: float = 10) -> bool:
+def _wait_until(condition: Callable[[], bool], seconds: float = 60) -> bool:
     end = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > end:

@@ -64,6 +64,12 @@ def _tokens(repl: Repl, _argument: str) -> None:
             f"kept     {counted(kept.sequences, 'earlier prompt')}, {kept.tokens:,} tokens, "
             f"{kept.bytes >> 20:,} of {kept.limit >> 20:,} MiB"
         )
+    shared = None if engine is None else engine.shared
+    if shared is not None:
+        repl.console.line(
+            f"shared   {counted(shared.earlier + shared.at_work, 'prompt')} in "
+            f"{shared.cells:,} of {shared.limit:,} cells"
+        )
     spent = chat.session.usage
     calls = counted(spent.model_calls, "answer")
     repl.console.line(
