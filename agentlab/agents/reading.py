@@ -9,7 +9,9 @@
 A reader takes the text in pieces and hands on thought and answer without their labels, as soon as
 it is clear that no label is being written. It is tolerant: labels in any case, with markdown around
 them, arguments in a code fence. Its time is linear in the text. It stops at an "Observation:" that
-the model makes up, and what comes after the first "Final Answer:" is the answer.
+the model makes up, and what comes after the first "Final Answer:" is the answer. Where that stands
+in a line of the thought, behind a sentence, the answer is the rest of the line: a model that has
+said it there only goes on because it must.
 """
 
 from __future__ import annotations
@@ -37,6 +39,11 @@ _LABEL = re.compile(
     r"|question|task)[\s*_`]{0,4}[:：][*_`]{0,3}[ \t]?",
     re.IGNORECASE,
 )
+_SENTENCE_END = r"(?P<end>[.!?][)\"'*\]$]{0,4})"
+_ANSWER_IN_LINE = re.compile(
+    _SENTENCE_END + r" {1,3}[*_`]{0,3}final[ _]answer[*_` ]{0,4}[:：]",
+    re.IGNORECASE,
+)
 _LONGEST_LABEL = 32  # characters, signs around it included
 _MOST = 1_000_000  # characters of a reply; nobody writes a longer step
 
@@ -52,6 +59,20 @@ class Step:
     problem: str = ""
 
 
+def _beginnings(word: str) -> str:
+    """A pattern for every beginning of ``word``, the empty one too."""
+    pattern = ""
+    for letter in reversed(word):
+        pattern = f"(?:{'[ _]' if letter == ' ' else letter}{pattern})?"
+    return pattern
+
+
+_MAYBE_ANSWER = re.compile(  # what may become _ANSWER_IN_LINE
+    _SENTENCE_END + r" {0,3}[*_`]{0,3}" + _beginnings("final answer") + r"[*_` ]{0,4}\Z",
+    re.IGNORECASE,
+)
+
+
 class StepReader:
     """Reads one reply; ``done`` when nothing after what was read counts."""
 
@@ -64,6 +85,8 @@ class StepReader:
         self._pending: list[str] = []  # white space, shown only when something follows
         self._shown: set[Section] = set()
         self._read = 0
+        self._held = ""  # of a thought: what may become an answer in its line
+        self._in_line = False  # the answer ends with its line
         self.done = False
 
     def take(self, text: str) -> Iterator[Event]:
@@ -80,6 +103,8 @@ class StepReader:
         if self._at_start and self._line and not self.done:
             line, self._line = self._line, ""
             yield from self._begin(line)
+        held, self._held = self._held, ""
+        yield from self._put(held)
 
     def step(self) -> Step:
         """What the whole reply says. The first of call and answer counts."""
@@ -151,6 +176,23 @@ class StepReader:
         return "action" in self._parts
 
     def _add(self, text: str) -> Iterator[Event]:
+        if self._section in ("", "thought"):
+            text, self._held = self._held + text, ""
+            if match := _ANSWER_IN_LINE.search(text):
+                yield from self._put(text[: match.end("end")])
+                self._section, self._in_line = "answer", True
+                text = text[match.end() :]
+            elif match := _MAYBE_ANSWER.search(text):
+                text, self._held = text[: match.start()], text[match.start() :]
+        if self._in_line and not self._text("answer"):
+            text = text.lstrip("*_` \t")
+        yield from self._put(text)
+        if self._in_line and text.endswith("\n"):
+            self.done = bool(self._text("answer"))
+
+    def _put(self, text: str) -> Iterator[Event]:
+        if not text:
+            return
         section = self._section
         self._parts.setdefault(section, []).append(text)
         if section not in ("thought", "answer"):

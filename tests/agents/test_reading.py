@@ -48,6 +48,12 @@ EXPR = {"expression": "1+1"}
         ('Action: calculator\nAction Input: {"expression": "1+1"}\nObservation: 3\n'
          "Thought: I know\nFinal Answer: 3", "", "calculator", EXPR, ""),
         ("Question: what?\nThought: a\nFinal Answer: 5", "a", "", None, "5"),
+        ("Thought: It is 5. Final Answer: 5.\n\nObservation (none): so it is 5.\n1\n2\n3",
+         "It is 5.", "", None, "5."),
+        ("Thought: She has **$5**. **Final Answer:** $5\nFinal Answer: 6", "She has **$5**.", "",
+         None, "$5"),
+        ("Thought: The final answer: 5. Final answers differ. Final\nFinal Answer: 6",
+         "The final answer: 5. Final answers differ. Final", "", None, "6"),
         ("Thought: a thoughtful: one\nwith Action: inside\nFinal Answer: 5",
          "a thoughtful: one\nwith Action: inside", "", None, "5"),
     ],
@@ -65,7 +71,7 @@ def test_what_it_says(text: str, thought: str, name: str, args: Any, answer: str
     [
         ("", "it is empty"),
         ("It is 5.", "neither an Action nor a Final Answer"),
-        ("Thought: I wonder", "neither an Action nor a Final Answer"),
+        ("Thought: I wonder. Final Ans", "neither an Action nor a Final Answer"),
         ("Action: calculator\nAction Input: {'expression': '1'}", "is not JSON"),
         ("Action: calculator\nAction Input: " + "[" * 100_000, "is not JSON"),
         ("Action: none\nAction Input: 1", "names no tool"),
@@ -139,3 +145,13 @@ def test_time_is_linear(piece: str, head: str) -> None:
     assert seconds(40_000) < 60 * small + 0.5, (
         "ten times the text, and not a hundred times the time"
     )
+
+
+def test_what_may_become_an_answer_is_not_shown_as_a_thought() -> None:
+    for size in (1, 3, 50):
+        _, events, done = read("Thought: It is 5. Final Answer: 5\nAnd so on.", size)
+        assert "".join(e.text for e in events if isinstance(e, Thought)) == "It is 5."
+        assert "".join(e.text for e in events if isinstance(e, Token)) == "5"
+        assert done
+        _, events, _ = read("Thought: It is 5. Final", size)
+        assert "".join(e.text for e in events if isinstance(e, Thought)) == "It is 5. Final"
