@@ -29,6 +29,7 @@ def main() -> None:
     parser.add_argument("--kind", default="bridge", help="bridge or comparison")
     parser.add_argument("-n", type=int, default=20, help="questions")
     parser.add_argument("--after", type=int, default=28, help="questions left out: see the source")
+    parser.add_argument("--parallel", type=int, default=1, help="questions of a way asked at once")
     parser.add_argument("--stages", nargs="+", default=["search", "answer"])
     parser.add_argument("--ways", nargs="+", default=["plain", "multi-hop"])
     parser.add_argument("--others", type=Path, nargs="*")

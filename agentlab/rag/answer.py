@@ -29,16 +29,18 @@ from agentlab.rag.answering import Answering, Quote, peeked
 from agentlab.rag.asking import Asker, unbound
 from agentlab.rag.citing import MIN_SUPPORT, NOT_FOUND
 from agentlab.rag.finding import Finding
+from agentlab.rag.forms import form_of
 from agentlab.rag.question import read_question
 from agentlab.rag.reading import SentenceReader
 
 PROMPT = "rag/answer"
+SHORT_PROMPT = "rag/short"
 
 
 def create_rag(
     model: BaseChatModel | Runnable[Any, Any] | str,
     retriever: Any,
-    prompt: str | Prompt = PROMPT,
+    prompt: str | Prompt | None = None,
     *,
     min_score: float | None = None,
     min_support: float = MIN_SUPPORT,
@@ -46,6 +48,7 @@ def create_rag(
     techniques: Any = (),
     reranker: str | Reranker | None = "minilm",
     quote: Quote = "never",
+    short: bool = False,
 ) -> Rag:
     """Answers to questions, from what ``retriever`` finds, each sentence checked and cited.
 
@@ -59,7 +62,8 @@ def create_rag(
     Args:
         model: a chat model, also with parameters bound to it, or its spec.
         retriever: any of LangChain's, or an index.
-        prompt: takes ``question``, ``context`` (the documents' texts) and, if it likes, ``form``.
+        prompt: takes ``question``, ``context`` (the documents' texts) and, if it likes, ``form``;
+            by default ``rag/answer``, or ``rag/short`` for short answers of a local model.
         min_score: documents whose ``score`` is below it are not used.
         min_support: the share of a sentence's words that must be in the documents it cites.
         not_found: the answer where there is none.
@@ -70,6 +74,8 @@ def create_rag(
             quotes. Where it finds one that answers, a local model has to answer. None: nothing.
         quote: ``else``: where the model gives no supported sentence and the reranker finds one, the
             answer quotes that and says so. ``always``: no model is asked at all.
+        short: the model gives the answer in a few words too, before its sentences. For local models
+            and those with structured output.
 
     Raises:
         ConfigError: a name is unknown, or a value is wrong.
@@ -94,7 +100,10 @@ def create_rag(
             f"an answer needs a retriever, not {type(retriever).__name__}",
             hint='for example Index.open("my-index").as_retriever(k=4)',
         )
-    asker = Asker(bare, kwargs, load_prompt(prompt))
+    lines = short and form_of(bare) == "lines"
+    asker = Asker(
+        bare, kwargs, load_prompt(prompt or (SHORT_PROMPT if lines else PROMPT)), short=short
+    )
     reads = reranker is not None and (quote != "never" or asker.form == "lines")
     reader = load_reranker(reranker) if reads and reranker is not None else None
     return Rag(asker, recordable(found), min_score, min_support, not_found, reader, quote)
@@ -107,6 +116,8 @@ class Rag(Runnable[Any, Any]):
     is looked up; the model is shown the history too. Its result is a dict:
 
     - ``answer``: the text, with marks such as ``[1]`` or ``[unsupported]`` in its sentences;
+    - ``short``, where asked for: ``text``, the answer in a few words (a name, a number, yes or no),
+      empty where there is none, and ``supported``: the documents and the question hold it;
     - ``citations``: each with ``number``, ``id``, ``title`` and ``file`` of its document, ``span``
       (where in the file its ``quote`` is, in characters, half open) and ``sentence``, an index in
     - ``sentences``: each with ``text``, ``supported``, ``support`` (a share of its words),
@@ -198,7 +209,7 @@ class Rag(Runnable[Any, Any]):
         try:
             finding = Finding(self.retriever, question, history)
             yield from finding.events(_named(inner, "retrieve"))
-            yield answering.retrieved(finding.documents)
+            yield answering.retrieved(finding.documents, joint=finding.joint)
             answering.read()
             while answering.asks:
                 try:
@@ -243,7 +254,7 @@ class Rag(Runnable[Any, Any]):
             async with aclosing(finding.aevents(_named(inner, "retrieve"))) as events:
                 async for event in events:
                     yield event
-            yield answering.retrieved(finding.documents)
+            yield answering.retrieved(finding.documents, joint=finding.joint)
             await run_in_executor(inner, answering.read)
             while answering.asks:
                 try:

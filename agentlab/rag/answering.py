@@ -12,7 +12,7 @@ from langchain_core.runnables import Runnable, RunnableConfig
 from agentlab.errors import ContextOverflow, RunError
 from agentlab.events import Event, Retrieved, Token, Usage, Warned
 from agentlab.rag.asking import Asker
-from agentlab.rag.citing import Checker, Claim
+from agentlab.rag.citing import Checker, Claim, holds_short
 from agentlab.rag.forms import LinesReader, of_json, of_message
 from agentlab.rag.question import read_question
 from agentlab.rag.reading import Passage, SentenceReader
@@ -53,9 +53,11 @@ class Answering:
         self._lines = LinesReader()
         self._checker = Checker([], *self._check)
         self._message: BaseMessage | None = None
+        self._short = ""
+        self._joint = False
 
-    def retrieved(self, documents: Any) -> Retrieved:
-        """Take what was found.
+    def retrieved(self, documents: Any, *, joint: bool = False) -> Retrieved:
+        """Take what was found; ``joint`` documents answer only together.
 
         Raises:
             RunError: the retriever gave no documents.
@@ -64,6 +66,7 @@ class Answering:
             raise RunError(
                 f"the retriever gave {type(documents).__name__}, not a list of documents"
             )
+        self._joint = joint
         self._sources = number(documents, self._min_score)
         self._checker = Checker(self._sources, *self._check)
         self.asks = bool(self._sources)
@@ -81,11 +84,13 @@ class Answering:
     @property
     def _must(self) -> Sequence[int]:
         """The documents that surely answer. A small model is too quick to say that none does, and
-        then takes sentences from those that do not.
+        then takes sentences from those that do not. Of documents that answer only together all
+        may: the question does not tell the one that another leads to.
         """
         if self._best is None or self._reader is None:
             return ()
-        return self._reader.answering(self._sources)
+        found = self._reader.answering(self._sources)
+        return [source.number for source in self._sources] if found and self._joint else found
 
     def chunks(self, config: RunnableConfig) -> Iterator[Any]:
         """Ask the model with the documents there are."""
@@ -123,6 +128,7 @@ class Answering:
             self._keep(chunk["raw"])
             if chunk["parsing_error"] is not None:
                 raise chunk["parsing_error"]
+            self._short = str(chunk["parsed"].get("short", "")).strip()
             yield from self._checked(of_json(chunk["parsed"]))
             return
         self._keep(chunk)
@@ -135,6 +141,7 @@ class Answering:
         cut = message is not None and message.response_metadata.get("finish_reason") == "length"
         if self._asker.form == "lines":
             yield from self._checked(self._lines.end(cut=cut))
+            self._short = self._lines.short
         elif message is not None and self._asker.form != "json":
             yield from self._checked(of_message(message))
         best = self._best
@@ -170,6 +177,7 @@ class Answering:
         )
         return {
             "answer": checker.answer,
+            **({"short": self._checked_short()} if self._asker.short else {}),
             "citations": checker.citations,
             "sentences": checker.sentences,
             "supported": checker.supported,
@@ -184,6 +192,11 @@ class Answering:
             },
             "messages": [HumanMessage(self._question), answer],
         }
+
+    def _checked_short(self) -> dict[str, Any]:
+        texts = [source.whole for source in self._sources] if self._checker.citations else []
+        held = holds_short(self._short, self._question, texts, self._check[0])
+        return {"text": self._short, "supported": held}
 
     def _keep(self, piece: Any) -> None:
         """Put the message together."""

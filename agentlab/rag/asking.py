@@ -20,7 +20,9 @@ from agentlab.rag.sources import Source
 class Asker:
     """Asks ``model``, with ``kwargs`` bound to it, by ``prompt``."""
 
-    def __init__(self, model: BaseChatModel, kwargs: dict[str, Any], prompt: Prompt) -> None:
+    def __init__(
+        self, model: BaseChatModel, kwargs: dict[str, Any], prompt: Prompt, *, short: bool = False
+    ) -> None:
         for name in ("question", "context"):
             if name not in prompt.variables:
                 raise ConfigError(
@@ -28,6 +30,12 @@ class Asker:
                     hint="a prompt for answers from documents takes question and context",
                 )
         self.form = form_of(model)
+        self.short = short
+        if short and self.form not in ("lines", "json"):
+            raise ConfigError(
+                f"{type(model).__name__} gives no short answers",
+                hint="a local model or one with structured output does",
+            )
         self.model = model
         self.prompt = prompt
         self._kwargs = kwargs
@@ -82,7 +90,8 @@ class Asker:
     def _runnable(self, sources: Sequence[Source], must: Sequence[int] = ()) -> Runnable[Any, Any]:
         if self.form != "json":
             model = self.model.bind(**self._kwargs) if self._kwargs else self.model
-            return bound(configured(model, self.prompt.config), self.form, sources, must)
+            asked = configured(model, self.prompt.config)
+            return bound(asked, self.form, sources, must, short=self.short)
         # What is bound is no part of a model's structured output, so it is put on the model.
         fields = type(self.model).model_fields
         own = {name: value for name, value in self._kwargs.items() if name in fields}
@@ -94,7 +103,7 @@ class Asker:
             more = {**asked.kwargs, **more}
             asked = asked.bound
         structured: Runnable[Any, Any] = asked.with_structured_output(
-            schema(numbers), include_raw=True, **more
+            schema(numbers, short=self.short), include_raw=True, **more
         )
         return structured
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from agentlab.rag.quoting import best_span, share, support
+from agentlab.rag.quoting import best_span, share, support, words_of
 from agentlab.rag.sentences import Span
 from agentlab.rag.sources import Source
 
@@ -17,6 +17,20 @@ MIN_SUPPORT = 0.6
 _MIN_SHARE = 0.25  # of a sentence's words: a source with fewer is no source of it
 _CORRECTED = 0.8  # of them: a source with as many takes the place of one that was cited wrongly
 _ENDS = ".!?…。！？"
+
+
+_YES_OR_NO = frozenset({"yes", "no"})
+
+
+def holds_short(short: str, question: str, texts: Sequence[str], min_support: float) -> bool:
+    """Whether ``short`` is in ``texts`` or in the question, as :func:`~.quoting.support` counts.
+
+    Yes and no are in none, and hold where there are any.
+    """
+    if not short or not texts:
+        return False
+    said = words_of(short)
+    return not said or said <= _YES_OR_NO or support(short, [question, *texts]) >= min_support
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ class Finding:
     """The search for one question; what came of it is there once its events were read.
 
     ``documents`` are whatever the retriever gave. ``answer`` is a text where a technique needs no
-    documents for it.
+    documents for it. ``joint``: they answer only together.
     """
 
     def __init__(
@@ -29,6 +29,7 @@ class Finding:
         self._found: Any = None
         self.documents: Any = None
         self.answer: str | None = None
+        self.joint = False
 
     def events(self, config: RunnableConfig) -> Generator[Event, None, None]:
         """What happens while it is searched."""
@@ -74,6 +75,7 @@ class Finding:
         if isinstance(event, Answer):
             self._found = event.value
             self.documents, self.answer = event.value.documents, event.value.answer
+            self.joint = event.value.joint
         # The evidence is told once more, for the question, when it is whole.
         same = isinstance(event, Retrieved) and event.query == self._question
         return not isinstance(event, Answer | Usage) and not same

@@ -23,6 +23,10 @@ from agentlab.rag.sources import Source
 Form = Literal["lines", "json", "native", "marks"]
 _MOST_SENTENCES = 3
 _LONGEST = 300  # characters of a line
+SHORT = "Answer: "  # begins the line of the short answer, which is the first: a model that has
+# written its sentences wants to end, and held to go on it rambles
+_SHORTEST = 80  # characters of it
+_FEW = "the answer in as few words as possible: a name, a date, a number, yes or no"
 _MARKS = re.compile(r"\s*((?:\[\d{1,4}(?:\s*,\s*\d{1,4})*\]\s*)+)")
 _LINE = re.compile(r"((?:\[\d{1,4}\])*)\s*(.*)", re.DOTALL)
 
@@ -39,7 +43,12 @@ def form_of(model: BaseChatModel) -> Form:
 
 
 def bound(
-    model: Runnable[Any, Any], form: Form, sources: Sequence[Source], must: Sequence[int] = ()
+    model: Runnable[Any, Any],
+    form: Form,
+    sources: Sequence[Source],
+    must: Sequence[int] = (),
+    *,
+    short: bool = False,
 ) -> Runnable[Any, Any]:
     """``model``, so that it answers in ``form`` from ``sources``.
 
@@ -47,31 +56,45 @@ def bound(
     """
     numbers = must or [source.number for source in sources]
     if form == "lines":
-        return model.bind(lark=grammar(numbers, must=bool(must)))
+        return model.bind(lark=grammar(numbers, must=bool(must), short=short))
     if form == "native":
         data = [{"id": str(s.number), "data": {"text": s.shown}} for s in sources]
         return model.bind(documents=data)
     return model
 
 
-def grammar(numbers: Sequence[int], *, must: bool = False) -> str:
+def grammar(numbers: Sequence[int], *, must: bool = False, short: bool = False) -> str:
     """A Lark grammar: lines that begin with one to three of ``numbers``.
 
-    Or :data:`NOT_FOUND`, unless it ``must`` be lines.
+    Or :data:`NOT_FOUND`, unless it ``must`` be lines. With ``short`` a line with the short answer
+    is before them.
     """
     ids = " | ".join(f'"[{number}]"' for number in numbers)
     none = "" if must else f'NONE: "{NOT_FOUND}"\n'
+    first = ("" if must else "NONE | ") + ('SHORT "\\n" ' if short else "")
+    given = f'SHORT: "{SHORT}" {_text(_SHORTEST - 1)}/\n' if short else ""
     return (
-        f'start: {"NONE | " if none else ""}sentence ("\\n" sentence){{0,{_MOST_SENTENCES - 1}}}\n'
-        f"{none}"
+        f'start: {first}sentence ("\\n" sentence){{0,{_MOST_SENTENCES - 1}}}\n'
+        f"{none}{given}"
         'sentence: source{1,3} " " TEXT\n'
         f"source: {ids}\n"
-        f"TEXT: /[^\\[\\]<>\\s][^\\[\\]<>\\n]{{0,{_LONGEST}}}[.!?]/\n"
+        f"TEXT: {_ONE_SENTENCE if short else f'{_text(_LONGEST)}[.!?]/'}\n"
     )
 
 
-def schema(numbers: Sequence[int]) -> dict[str, Any]:
+# A full stop ends it where a space and no small letter follow: small models copy whole documents.
+_ONE_SENTENCE = r"/[^\[\]<>\s.!?]([^\[\]<>\n.!?]|[.!?]([^\[\]<>\s]| [a-z])){0,200}[.!?]/"
+
+
+def _text(most: int) -> str:
+    """The pattern of a text without brackets, still open."""
+    return f"/[^\\[\\]<>\\s][^\\[\\]<>\\n]{{0,{most}}}"
+
+
+def schema(numbers: Sequence[int], *, short: bool = False) -> dict[str, Any]:
     """The JSON schema of an answer: sentences, each with its sources out of ``numbers``."""
+    few = {"type": "string", "maxLength": _SHORTEST, "description": _FEW}
+    more = {"short": few} if short else {}
     sentence = {
         "type": "object",
         "properties": {
@@ -89,31 +112,41 @@ def schema(numbers: Sequence[int]) -> dict[str, Any]:
         "title": "cited_answer",
         "description": "An answer in sentences; none where the sources do not hold it.",
         "type": "object",
-        "properties": {"sentences": {"type": "array", "items": sentence}},
-        "required": ["sentences"],
+        "properties": {**more, "sentences": {"type": "array", "items": sentence}},
+        "required": [*more, "sentences"],
         "additionalProperties": False,
     }
 
 
 class LinesReader:
-    """Reads ``lines`` as they come: a line is read when the next one begins."""
+    """Reads ``lines`` as they come: a line is read when the next one begins.
+
+    ``short`` is the short answer, once it was read.
+    """
 
     def __init__(self) -> None:
         self._rest = ""
+        self.short = ""
 
     def take(self, text: str) -> Iterator[Claim]:
         """The claims that ``text`` completes."""
         *lines, self._rest = (self._rest + text).split("\n")
         for line in lines:
-            yield from _of_line(line)
+            yield from self._of(line)
 
     def end(self, *, cut: bool = False) -> Iterator[Claim]:
         """The last claims; those of a line that was ``cut`` have to be whole sentences."""
         line, self._rest = self._rest, ""
-        claims = list(_of_line(line))
+        claims = list(self._of(line))
         if cut and claims and claims[-1].text[-1] not in ".!?":
             claims.pop()
         yield from claims
+
+    def _of(self, line: str) -> Iterator[Claim]:
+        if line.startswith(SHORT):
+            self.short = line.removeprefix(SHORT).strip()
+        else:
+            yield from _of_line(line)
 
 
 def _of_line(line: str) -> Iterator[Claim]:

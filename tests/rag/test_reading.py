@@ -11,7 +11,8 @@ import pytest
 from langchain_core.documents import Document
 from langchain_core.retrievers import BaseRetriever
 
-from agentlab import load_model
+from agentlab import handling, load_model
+from agentlab.boundary import Call, Handler
 from agentlab.errors import ConfigError
 from agentlab.events import Token
 from agentlab.models.scripted import ScriptedChatModel
@@ -20,6 +21,8 @@ from agentlab.rag.citing import NOT_FOUND
 from agentlab.rag.forms import grammar
 from agentlab.rag.reading import SentenceReader
 from agentlab.rag.sources import number
+from agentlab.rag.techniques.steps import Steps
+from agentlab.rag.techniques.technique import Found, Task, Technique
 
 TEXT = "The pump runs at night. Its fuse is a 16 ampere one. Press the red button twice."
 PUMP = Document(TEXT, id="p", metadata={"source": "house.md", "title": "The pump", "start": 100})
@@ -146,3 +149,34 @@ def test_a_local_model_must_answer_where_the_reranker_finds_it() -> None:
     free = create_rag(model, found, reranker=None)
     assert must.invoke("Which fuse is it?")["sentences"]
     assert NOT_FOUND in free.peek("Which fuse is it?")[0].text
+
+
+class Seen(Handler):
+    """Keeps the grammars that models are called with."""
+
+    def __init__(self) -> None:
+        self.grammars: list[str] = []
+
+    def stream(self, call: Call, proceed: Any) -> Any:
+        if call.kind == "model":
+            self.grammars.append(call.arguments["lark"])
+        yield from proceed()
+
+
+class Joint(Technique):
+    """Finds documents that answer only together."""
+
+    def steps(self, task: Task) -> Steps[Found]:
+        yield from ()
+        return Found([PUMP, CATS], joint=True)
+
+
+@pytest.mark.model
+def test_of_joint_documents_each_may_be_cited() -> None:
+    for retriever, offered in ((Fixed(found=[PUMP, CATS]), '"[1]"'), (Joint(), '"[1]" | "[2]"')):
+        seen = Seen()
+        with handling(seen):
+            rag = create_rag(load_model("smollm2", max_tokens=1), retriever, reranker=Scores())
+            rag.invoke("Which fuse is it?")
+        assert f"source: {offered}\n" in seen.grammars[0]
+        assert "NONE" not in seen.grammars[0]

@@ -137,7 +137,7 @@ class Agentic(Technique):
         yield planned(node, task.node)
         if not rankings:  # it answered from what it knows: that is no evidence
             return Found(declined="the agent searched nothing")
-        return Found(interleaved(rankings, self._k))
+        return Found(interleaved(rankings, self._k), joint=len(rankings) > 1)
 
 
 def _documents(message: ToolMessage) -> list[Document] | None:

@@ -6,6 +6,7 @@ Source: Yan et al., "Corrective Retrieval Augmented Generation", 2024.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from langchain_core.documents import Document
@@ -68,7 +69,7 @@ class Corrective(Technique):
                 yield Warned(f"what was found was not graded: {error}")
                 node.note = "the model failed"
                 yield planned(node, parent)
-                return Found(_distinct([*good, *fresh]), routes=found.routes)
+                return replace(found, documents=_distinct([*good, *fresh]))
             good += relevant
             node.found = ids_of(relevant)
             queries = different([query], asked)
@@ -87,7 +88,7 @@ class Corrective(Technique):
             return found
         if not good and self._decline:
             return Found(declined="no document answers the question", routes=found.routes)
-        return Found(_distinct(good) or first, routes=found.routes)
+        return replace(found, documents=_distinct(good) or first)
 
     def _graded(
         self, task: Task, documents: Sequence[Document]

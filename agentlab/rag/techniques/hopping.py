@@ -152,7 +152,7 @@ class MultiHop(Technique):
             parent = node
             if ended:
                 break
-        return Found(interleaved(rankings, self._k))
+        return Found(interleaved(rankings, self._k), joint=len(rankings) > 1)
 
     def _taken(
         self, results: list[Any], rankings: list[list[Document]], *, first: bool

@@ -69,7 +69,8 @@ class Links(Technique):
             task, task.node, self.inner, found.documents, self._read, self._most
         )
         k = self._k or len(found.documents)
-        return Found(interleaved([found.documents, linked], k), routes=found.routes)
+        documents = interleaved([found.documents, linked], k)
+        return Found(documents, routes=found.routes, joint=found.joint or bool(linked))
 
 
 def linked_to(

@@ -124,7 +124,8 @@ class MultiQuery(Technique):
             raise errors[0]
         k = self._k or max(map(len, rankings))
         routes = tuple(dict.fromkeys(r for one in results for r in getattr(one, "routes", ())))
-        return Found(fused(rankings, weights, k), routes=routes)
+        joint = any(getattr(one, "joint", False) for one in results)
+        return Found(fused(rankings, weights, k), routes=routes, joint=joint)
 
     def _writers(self, task: Task) -> list[Steps[list[str]]]:
         values = {"question": task.question}

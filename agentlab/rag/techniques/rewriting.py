@@ -117,7 +117,7 @@ class Rewrite(Technique):
             return new
         k = max(len(new.documents), len(old.documents))
         documents = fused([new.documents, old.documents], [1.0, self._weight], k)
-        return Found(documents, routes=new.routes)
+        return Found(documents, routes=new.routes, joint=new.joint)
 
     def _plain(self) -> Any:
         """The retriever at the bottom."""

@@ -260,6 +260,7 @@ def _merged(names: Sequence[str], results: Sequence[Any]) -> Steps[Found]:
         answer="\n\n".join(answers) if answers and not documents else None,
         declined="" if documents or answers else declined,
         routes=tuple(dict.fromkeys([*names, *(r for found in good for r in found.routes)])),
+        joint=any(found.joint for found in good),
     )
 
 

@@ -59,13 +59,15 @@ class Found:
     """What a technique found.
 
     ``answer`` is a text where no document is needed for it, empty where it was ``declined``.
-    ``routes`` are the routes that were taken.
+    ``routes`` are the routes that were taken. ``joint``: the documents answer only together, as
+    one leads to another.
     """
 
     documents: list[Document] = field(default_factory=list)
     answer: str | None = None
     declined: str = ""
     routes: tuple[str, ...] = ()
+    joint: bool = False
     plan: dict[str, Any] = field(default_factory=dict)
 
 

@@ -50,6 +50,7 @@ def test_each_hop_has_its_share_of_the_evidence_and_in_it_each_search() -> None:
     model = saying(hop, {"fact": "", "queries": []})
     found = multi_hop(model, Words(k=2), k=4).retriever.search("film Gull director Mara Lind")
     assert [d.id for d in found.documents] == ["film", "pump", "lind", "leave"]
+    assert found.joint
 
 
 def test_what_the_first_documents_name_is_looked_up() -> None:
