@@ -115,6 +115,23 @@ def shortened(run: Run) -> str | None:
     return None if "characters left out" in shown else "the results were not shortened"
 
 
+def short(run: Run) -> str | None:
+    """What is wrong, unless the model was never shown more than 10,000 characters."""
+    longest = max(len(str(step.request.messages)) for step in run.steps)
+    return None if longest < 10_000 else f"it was shown {longest} characters"
+
+
+def clerk(model: Any) -> Agent:
+    """Calculates."""
+    return create_agent(model, ["calculator"], max_steps=3, limits=PATIENT)
+
+
+def told_what_is_wrong(run: Run) -> str | None:
+    """What is wrong, unless the calculator found a wrong equation and the model was told."""
+    shown = str(run.steps[-1].request.messages)
+    return None if "the calculator finds" in shown else "no equation was found wrong"
+
+
 def caller(model: Any) -> Agent:
     """Has a tool that hangs."""
     return create_agent(model, [TOOLS["ring"]], max_steps=1, limits=PATIENT)

@@ -11,7 +11,7 @@ it is clear that no label is being written. It is tolerant: labels in any case, 
 them, arguments in a code fence. Its time is linear in the text. It stops at an "Observation:" that
 the model makes up, and what comes after the first "Final Answer:" is the answer. Where that stands
 in a line of the thought, behind a sentence, the answer is the rest of the line: a model that has
-said it there only goes on because it must.
+said it there only goes on because it must. A thought that goes round in circles is at its end.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from typing import Any, Literal
 from langchain_core.tools import BaseTool
 
 from agentlab.agents.arguments import NotArguments, read_arguments
+from agentlab.agents.circles import circle, said_once
 from agentlab.events import Event, Thought, Token
 
 Section = Literal["", "thought", "action", "input", "answer"]
@@ -87,6 +88,9 @@ class StepReader:
         self._read = 0
         self._held = ""  # of a thought: what may become an answer in its line
         self._in_line = False  # the answer ends with its line
+        self._said: list[str] = []  # lines of the section
+        self._saying: list[str] = []
+        self._circles = False
         self.done = False
 
     def take(self, text: str) -> Iterator[Event]:
@@ -113,6 +117,8 @@ class StepReader:
             return self._call(thought)
         if self._text("answer"):
             return Step(thought, answer=self._text("answer"))
+        if self._circles:
+            return Step(thought, problem="it says the same again and again")
         if not thought:
             return Step(problem="it is empty")
         return Step(thought, problem="it has neither an Action nor a Final Answer")
@@ -164,6 +170,7 @@ class StepReader:
                 return
             label = ""  # a reply that begins by repeating its task
         self._section = _SECTIONS.get(label, "")
+        self._said.clear()
         self._parts.setdefault(self._section, [])
         yield from self._add(line[match.end() :])
 
@@ -189,10 +196,23 @@ class StepReader:
         yield from self._put(text)
         if self._in_line and text.endswith("\n"):
             self.done = bool(self._text("answer"))
+        if text.endswith("\n"):
+            self._end_line()
+
+    def _end_line(self) -> None:
+        line = "".join(self._saying).strip()
+        self._saying.clear()
+        if not line or self._section not in ("", "thought"):  # an answer may have to say it
+            return
+        self._said.append(line)
+        if size := circle(self._said):
+            self.done = self._circles = True
+            self._parts[self._section] = [said_once("".join(self._parts[self._section]), size)]
 
     def _put(self, text: str) -> Iterator[Event]:
         if not text:
             return
+        self._saying.append(text)
         section = self._section
         self._parts.setdefault(section, []).append(text)
         if section not in ("thought", "answer"):

@@ -155,3 +155,36 @@ def test_what_may_become_an_answer_is_not_shown_as_a_thought() -> None:
         assert done
         _, events, _ = read("Thought: It is 5. Final", size)
         assert "".join(e.text for e in events if isinstance(e, Thought)) == "It is 5. Final"
+
+
+CIRCLES = [
+    "We can't have them.\n\n" * 9,
+    "The farmer has 144 cows.\n\nThe answer is 144.\n\n" * 9,
+    "One.\nTwo.\nThree.\nFour.\n" * 9,
+]
+
+
+@pytest.mark.parametrize("said", CIRCLES)
+@pytest.mark.parametrize("label", ["Thought: ", ""])
+def test_a_thought_that_goes_round_in_circles_is_at_its_end(label: str, said: str) -> None:
+    for size in (1, 7, 10_000):
+        step, events, done = read(f"{label}So.\n{said}Final Answer: 5", size)
+        assert done
+        assert step.problem == "it says the same again and again"
+        assert step.thought == "So.\n" + said[: len(said) // 9].strip()
+        assert not any(isinstance(e, Token) for e in events)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Thought: a\nFinal Answer: " + "0,0,0,0,0,0\n" * 9,  # an answer may have to say it
+        "Thought: | - | - |\n|---|\n|---|\n|---|\nFinal Answer: 5",
+        "Thought: I see.\n\nI see.\nYou see.\nI see.\nFinal Answer: 5",
+        "Thought: " + "\n".join(f"{n} * 2 = {n * 2}" for n in range(30)) + "\nFinal Answer: 5",
+    ],
+)
+def test_what_is_said_again_with_reason_is_read_on(text: str) -> None:
+    step, _, _ = read(text, 5)
+    assert not step.problem
+    assert step.answer == text.partition("Final Answer: ")[2].strip()
