@@ -43,7 +43,7 @@ def main() -> None:
     elif options.part == "routing-model":
         from bench.advanced_rag_routing import measure_model
 
-        measure_model(options.data / "clinc150", options.model, options.n)
+        measure_model(options.data / "clinc150", options.model, options.n, options.parallel)
     elif options.part == "search":
         from bench.advanced_rag_hotpotqa import measure_search
 

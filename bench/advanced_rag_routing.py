@@ -6,6 +6,7 @@ import json
 import random
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,11 +15,11 @@ import numpy as np
 from langchain_core.embeddings import Embeddings
 
 from agentlab import load_embeddings, load_model
-from agentlab.chains.usage import UsageCounter
 from agentlab.rag.techniques import Route, route
-from agentlab.rag.techniques.examples import ExampleIndex
+from agentlab.rag.techniques.examples import ExampleIndex, Guess
 
 SEEDS = range(5)
+_MARGIN = 0.1  # the router's default
 _HELD = 8  # of the 20 questions of each intent: what the router was chosen on, not reported on
 Question = tuple[str, str, str]  # text, intent, domain
 
@@ -88,38 +89,44 @@ def measure(folder: Path) -> None:
     _adversarial(data.questions)
 
 
-def measure_model(folder: Path, spec: str, count: int) -> None:
-    """``by="both"``, 20 examples by chance: ``count`` questions of the first draw, and a third as
-    many of what belongs nowhere, each by examples alone and with the model where they are in
-    doubt."""
-    data = read(folder)
-    examples, log, measured = split(data, 20, False, 0)
-    measured, outside = measured[:count], data.outside[: count // 3]
-    given = [text for texts in examples.values() for text in texts]
-    known = Known(given + [text for text, _, _ in [*log, *measured]] + outside)
-    routes = {name: Route(str, name.replace("_", " "), texts) for name, texts in examples.items()}
-    calibration = [text for text, _, _ in log]
-    options: Any = {"embeddings": known, "calibration": calibration}
-    alone, both = route(routes, **options), route(routes, model=load_model(spec), **options)
-    asked = [(text, domain) for text, _, domain in measured]
-    asked += [(text, "") for text in outside]
-    told: dict[str, list[float]] = {}
-    for text, domain in asked:
-        began = time.perf_counter()
-        counter = UsageCounter()
-        chosen = both.search(text, counter.attached_to({}))
-        kind = "in scope" if domain else "out of scope"
-        names = [(*names, "")[0] for names in (alone.choose(text), chosen.routes)]
-        right = [float(name == domain) for name in names]
-        calls = counter.usage.model_calls
-        told.setdefault(f"{kind}, by examples", []).append(right[0])
-        told.setdefault(f"{kind}, both", []).append(right[1])
-        if calls:
-            told.setdefault(f"{kind}, the model asked: by examples", []).append(right[0])
-            told.setdefault(f"{kind}, the model asked: both", []).append(right[1])
-            told.setdefault("seconds of a call", []).append(time.perf_counter() - began)
-    for name, values in told.items():
-        print(f"{name}: {np.mean(values):.3f} of {len(values)}", flush=True)
+def measure_model(folder: Path, spec: str, count: int, parallel: int = 1) -> None:
+    """``by="both"`` on the first ``count`` questions that 20 examples by chance leave in doubt, of
+    the part for choosing: the model's choice among the three best routes beside the best one.
+
+    A route's description is the names of its intents.
+    """
+    data = read(folder, held=True)
+    drawn = random.Random(0).sample(data.questions, len(data.questions))
+    known = Known([text for text, _, _ in drawn])
+    routes = {}
+    for domain, topics in sorted(data.topics.items()):
+        examples = [text for text, _, d in drawn if d == domain][:20]
+        routes[domain] = Route(str, ", ".join(topics), examples)
+    given = {text for one in routes.values() for text in one.examples}
+    index = ExampleIndex({name: one.examples for name, one in routes.items()}, known)
+    reads = [(text, domain, index.read(text).guesses) for text, _, domain in drawn]
+    reads = [one for one in reads if one[0] not in given]
+    doubt = [one for one in reads if one[2][0].score - one[2][1].score < _MARGIN]
+    print(f"{len(doubt)} of {len(reads)} in doubt, by examples right {_right(reads):.3f}; of those "
+          f"{_right(doubt):.3f}, among the best three {_right(doubt, 3):.3f}")  # fmt: skip
+    together: dict[str, Any] = {"parallel": parallel} if parallel > 1 else {}
+    model = load_model(spec, temperature=0, seed=7, **together)
+    router = route(routes, model=model, by="both", embeddings=known, threshold=-1, margin=_MARGIN)
+    began = time.perf_counter()
+    asked = doubt[:count]
+    with ThreadPoolExecutor(parallel) as pool:
+        chosen = list(pool.map(lambda one: router.search(one[0]).routes, asked))
+    said = [domain in names for (_, domain, _), names in zip(asked, chosen, strict=True)]
+    best = [guesses[0].name == domain for _, domain, guesses in asked]
+    mended = sum(s and not b for s, b in zip(said, best, strict=True))
+    spoiled = sum(b and not s for s, b in zip(said, best, strict=True))
+    print(f"{len(asked)} asked: by examples {np.mean(best):.3f}, by the model {np.mean(said):.3f}: "
+          f"{mended} mended, {spoiled} spoiled, {sum(not names for names in chosen)} out of scope; "
+          f"{(time.perf_counter() - began) / len(asked):.1f} s a question")  # fmt: skip
+
+
+def _right(reads: Sequence[tuple[str, str, Sequence[Guess]]], best: int = 1) -> float:
+    return float(np.mean([d in [g.name for g in guesses[:best]] for _, d, guesses in reads]))
 
 
 def split(

@@ -161,7 +161,7 @@ def test_what_is_near_a_question_of_the_log_is_in_scope() -> None:
 def test_in_doubt_the_model_chooses_among_the_best_routes() -> None:
     more = {name: Route(Words(), "", [name * 3, name * 2]) for name in "bcdefg"}
     model = saying({"routes": ["house"]}, {"routes": ["e"]})
-    chosen = router(model=model, margin=2, more=more)
+    chosen = router(model=model, by="both", margin=2, more=more)
     assert chosen.search("How is the pump reset?").routes == ("house",)
     told = list(chosen.stream("How is the pump reset?"))
     assert any(isinstance(event, Warned) for event in told)  # e was not offered
