@@ -70,7 +70,8 @@ def test_the_grammar_compiles_and_the_schema_asks_for_it() -> None:
 def test_a_local_model_is_shown_how() -> None:
     model = load_model("smollm2")
     for short, name in ((True, "rag/short"), (False, "rag/answer")):
-        assert create_rag(model, DOCUMENTS, short=short).prompt.name == name
+        rag = create_rag(model, DOCUMENTS, short=short)
+        assert (rag.prompt.name, rag.takes_history) == (name, True)
     for form in load_prompt("rag/short").render({"question": QUESTION, "context": ["a"]}):
         if form.type == "ai":
             assert LinesReader().take(f"{form.text}\n")
