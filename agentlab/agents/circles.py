@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-_LONGEST = 4  # lines of what is said again
+_LONGEST = 12  # lines of what is said again
 _TIMES = 3
 _LEAST = 8  # characters: shorter lines, as of a table, may be meant
 

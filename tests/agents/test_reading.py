@@ -160,7 +160,7 @@ def test_what_may_become_an_answer_is_not_shown_as_a_thought() -> None:
 CIRCLES = [
     "We can't have them.\n\n" * 9,
     "The farmer has 144 cows.\n\nThe answer is 144.\n\n" * 9,
-    "One.\nTwo.\nThree.\nFour.\n" * 9,
+    "".join(f"Step {n}.\n" for n in range(12)) * 9,
 ]
 
 
