@@ -45,6 +45,12 @@ def test_each_hop_searches_for_what_is_missing() -> None:
     assert as_mermaid(result["plan"]).count(" --> ") == 4
 
 
+def test_a_short_answer_too() -> None:
+    last = {"short": "Tromso", **cited("Mara Lind was born in Tromso.", 2)}
+    result = multi_hop(saying(*HOPS, last), Words(), short=True).invoke(QUESTION)
+    assert result["short"] == {"text": "Tromso", "supported": True}
+
+
 def test_each_hop_has_its_share_of_the_evidence_and_in_it_each_search() -> None:
     hop = {"fact": "", "queries": ["pump at night", "paid leave of an employee"]}
     model = saying(hop, {"fact": "", "queries": []})

@@ -55,6 +55,7 @@ def test_what_the_best_documents_name_is_added_the_nearest_first() -> None:
     pages = Pages()
     found = links(pages, k=9).search(QUESTION)
     assert ids(found.documents) == ["Gull", "Mara Lind (director)", "Gulls", "Vik", "Ann Berg"]
+    assert found.joint
     assert pages.asked == [QUESTION, "Mara Lind", "Otto Vik", "Ann Berg", "Ola Dahl"]
     assert as_text(found.plan).splitlines()[2] == (
         f"  links: {QUESTION} -> 3 of 4 names have a document"

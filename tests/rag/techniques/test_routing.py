@@ -76,6 +76,11 @@ def test_both_asks_the_model_only_in_doubt() -> None:
     assert chosen.search("Sing blue elephants").routes == ("handbook",)
 
 
+def test_with_examples_a_model_is_asked_only_when_told_to() -> None:
+    chosen = router(model=saying(), margin=2)  # it would fail
+    assert chosen.search("How is the pump reset?").routes == ("house",)
+
+
 def test_when_the_model_fails_the_examples_decide() -> None:
     chosen = router(model=saying(), by="both", margin=2)
     with handling(Failing("model", 1)):
