@@ -7,7 +7,9 @@ fixed random order, all settings of one question after each other. What is in FI
 again, so a run can be stopped and gone on with; the table is of what is there.
 
 settings: ``plain`` (no reranker), ``read`` (a local model has to answer where the reranker finds
-the answer), ``else`` (that, and a quote where the model finds none), ``always`` (quotes alone).
+the answer), ``else`` (the default, and a quote where the model finds none), ``always`` (quotes
+alone). The table has one more: ``checked``, the default. It is ``read``, less what the check of
+relevance, asked in the same run, refuses: the same answers with and without it.
 
 An answer is right when it has 60% of the words of the known one and all its numbers; where there is
 none, when it says so. Citation precision is the share of the cited documents that are judged to
@@ -17,19 +19,24 @@ hold the answer or a part of it, of the answers that cite.
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import random
+import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from agentlab import load_model
 from agentlab.evaluation.demo import demo_documents, demo_qrels, demo_queries
 from agentlab.rag import Index, create_rag
 from agentlab.rag.citing import NOT_FOUND
 from agentlab.rag.forms import without_marks
 from agentlab.rag.quoting import support
+from agentlab.rag.relevance import ENOUGH
 
 UNANSWERABLE = (
     "How many days of leave do I get when I move house?",
@@ -49,8 +56,8 @@ UNANSWERABLE = (
     "How do I bake a sourdough bread?",
 )
 SETTINGS: dict[str, dict[str, Any]] = {
-    "plain": {"reranker": None},
-    "read": {},
+    "plain": {"reranker": None, "min_relevance": None},
+    "read": {"min_relevance": 1e-9},
     "else": {"quote": "else"},
     "always": {"quote": "always"},
 }
@@ -91,25 +98,34 @@ def graded(question: Question, result: dict[str, Any]) -> dict[str, Any]:
         "precision": len(cited & relevant) / len(cited) if cited else None,
         "quoted": result["quoted"],
         "answer": result["answer"],
+        "relevance": result["relevance"],
     }
 
 
-def run(model: str, settings: list[str], results: Path, k: int, first: int) -> None:
-    """Ask what is not in ``results`` yet."""
+def run(options: argparse.Namespace, settings: list[str]) -> None:
+    """Ask what is not in the results yet, some at once."""
+    results: Path = options.results
     known = {(row["id"], row["setting"]) for row in rows(results)}
-    retriever = Index.from_documents(demo_documents()).as_retriever(k=k, mode="hybrid")
+    retriever = Index.from_documents(demo_documents()).as_retriever(k=options.k, mode="hybrid")
+    together: dict[str, Any] = {"parallel": options.parallel} if options.parallel > 1 else {}
+    model = load_model(options.model, **together)
     rags = {name: create_rag(model, retriever, **SETTINGS[name]) for name in settings}
-    for question in questions()[:first]:
-        for name in settings:
-            if (question.id, name) in known:
-                continue
-            began = time.perf_counter()
-            row = graded(question, rags[name].invoke(question.text))
-            seconds = round(time.perf_counter() - began, 1)
-            row = {"id": question.id, "setting": name, "seconds": seconds, **row}
-            row["answerable"] = question.answer is not None
-            with results.open("a") as file:
-                file.write(json.dumps(row, ensure_ascii=False) + "\n")
+    lock = threading.Lock()
+
+    def ask(asked: tuple[Question, str]) -> None:
+        question, name = asked
+        began = time.perf_counter()
+        row = graded(question, rags[name].invoke(question.text))
+        seconds = round(time.perf_counter() - began, 1)
+        row = {"id": question.id, "setting": name, "seconds": seconds, **row}
+        row["answerable"] = question.answer is not None
+        with lock, results.open("a") as file:
+            file.write(json.dumps(row, ensure_ascii=False) + "\n")
+
+    pairs = itertools.product(questions()[: options.first], settings)
+    left = [pair for pair in pairs if (pair[0].id, pair[1]) not in known]
+    with ThreadPoolExecutor(max(1, options.parallel)) as pool:
+        list(pool.map(ask, left))
 
 
 def rows(results: Path) -> Iterator[dict[str, Any]]:
@@ -118,14 +134,24 @@ def rows(results: Path) -> Iterator[dict[str, Any]]:
         yield from map(json.loads, results.read_text().splitlines())
 
 
+def checked(row: dict[str, Any]) -> dict[str, Any]:
+    """What the default makes of an answer that was not refused yet."""
+    if row["relevance"] is None or row["relevance"] >= ENOUGH:
+        return {**row, "setting": "checked"}
+    outcome = "refused" if row["answerable"] else "right"
+    return {**row, "setting": "checked", "outcome": outcome, "precision": None}
+
+
 def table(results: Path) -> None:
     """Print a row a setting."""
     print(
         "| setting | questions | right | refused | wrong | none: refused | answered | precision |"
     )
     print("| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |")
-    for name in SETTINGS:
-        there = [row for row in rows(results) if row["setting"] == name]
+    every = list(rows(results))
+    every += [checked(row) for row in every if row["setting"] == "read"]
+    for name in (*SETTINGS, "checked"):
+        there = [row for row in every if row["setting"] == name]
         asked = [row for row in there if row["answerable"]]
         none = [row for row in there if not row["answerable"]]
         counts = [sum(row["outcome"] == o for row in asked) for o in ("right", "refused", "wrong")]
@@ -145,11 +171,12 @@ def main() -> None:
     parser.add_argument("--setting", action="append", choices=list(SETTINGS))
     parser.add_argument("--k", type=int, default=3, help="documents a question (3)")
     parser.add_argument("--first", type=int, default=75, help="how many questions (75: all)")
+    parser.add_argument("--parallel", type=int, default=1, help="questions at once (1)")
     parser.add_argument("--table", action="store_true", help="only print what is there")
     options = parser.parse_args()
     if not options.table:
         settings = options.setting or list(SETTINGS)
-        run(options.model, settings, options.results, options.k, options.first)
+        run(options, settings)
     table(options.results)
 
 

@@ -40,7 +40,7 @@ def _retriever(**how: Any) -> BaseRetriever:
 
 
 def _answers(model: Any, retriever: Runnable[Any, Any]) -> Rag:
-    return create_rag(model, retriever, quote="else")
+    return create_rag(model, retriever, quote="else", min_relevance=None)
 
 
 def dense(model: Any) -> Rag:

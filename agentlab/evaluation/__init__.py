@@ -61,7 +61,7 @@ from agentlab.evaluation.support import (
     word_overlap,
 )
 from agentlab.evaluation.tuning import Decision, Stage, Trial, Tuned, tune
-from agentlab.evaluation.verdicts import Verdict, decide
+from agentlab.models.verdicts import Verdict, decide
 
 __all__ = [
     "Agreement",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from agentlab.evaluation.sentences import without_marks
-from agentlab.evaluation.verdicts import Verdict, decide
+from agentlab.models.verdicts import Verdict, decide
 
 YES_NO = ("yes", "no")
 MARKS = ("1", "2", "3", "4", "5")

@@ -32,6 +32,7 @@ from agentlab.rag.finding import Finding
 from agentlab.rag.forms import form_of
 from agentlab.rag.question import read_question
 from agentlab.rag.reading import SentenceReader
+from agentlab.rag.relevance import MinRelevance, Relevance, relevance_of
 
 PROMPT = "rag/answer"
 SHORT_PROMPT = "rag/short"
@@ -49,6 +50,7 @@ def create_rag(
     reranker: str | Reranker | None = "minilm",
     quote: Quote = "never",
     short: bool = False,
+    min_relevance: MinRelevance = "auto",
 ) -> Rag:
     """Answers to questions, from what ``retriever`` finds, each sentence checked and cited.
 
@@ -76,6 +78,10 @@ def create_rag(
             answer quotes that and says so. ``always``: no model is asked at all.
         short: the model gives the answer in a few words too, before its sentences. For local models
             and those with structured output.
+        min_relevance: the model is asked once more, for yes or no, whether what it cites answers
+            the question; where the probability of yes is lower, the documents do not say. Its
+            sentences are held back until then. ``auto``: 0.25 for local models but the one in the
+            box, which cannot tell; no check for others. None: no check.
 
     Raises:
         ConfigError: a name is unknown, or a value is wrong.
@@ -106,7 +112,9 @@ def create_rag(
     )
     reads = reranker is not None and (quote != "never" or asker.form == "lines")
     reader = load_reranker(reranker) if reads and reranker is not None else None
-    return Rag(asker, recordable(found), min_score, min_support, not_found, reader, quote)
+    checks = (min_score, min_support, not_found)
+    relevance = None if quote == "always" else relevance_of(asker.model, min_relevance)
+    return Rag(asker, recordable(found), *checks, reader, quote, relevance)
 
 
 class Rag(Runnable[Any, Any]):
@@ -123,6 +131,8 @@ class Rag(Runnable[Any, Any]):
     - ``sentences``: each with ``text``, ``supported``, ``support`` (a share of its words),
       ``sources`` (the numbers it cites) and ``corrected``: the model had cited others;
     - ``supported``: the share of the sentences that are; 0 where the documents do not say;
+    - ``relevance``: the probability that what is cited answers the question, None where it was not
+      checked;
     - ``quoted``: whether the answer quotes the documents, since the model found none;
     - ``documents``: those the model was shown, in order, each with ``number``, ``id``, ``text`` and
       its metadata; ``contexts``: their texts; ``dropped``: ids of those that did not fit;
@@ -141,6 +151,7 @@ class Rag(Runnable[Any, Any]):
         not_found: str,
         reranker: Reranker | None = None,
         quote: Quote = "never",
+        relevance: Relevance | None = None,
     ) -> None:
         self.name = "rag"
         self.model = asker.model
@@ -150,6 +161,7 @@ class Rag(Runnable[Any, Any]):
         self._checks = (min_score, min_support, not_found)
         self._reranker = reranker
         self._quote: Quote = quote
+        self._relevance = relevance
 
     @property
     def prompt(self) -> Prompt:
@@ -225,7 +237,7 @@ class Rag(Runnable[Any, Any]):
                 else:
                     answering.asks = False
             if finding.answer is None:
-                yield from answering.end()
+                yield from answering.end(_named(inner, "relevance"))
             else:
                 yield Token(finding.answer)
         except BaseException as error:
@@ -270,7 +282,7 @@ class Rag(Runnable[Any, Any]):
                 else:
                     answering.asks = False
             if finding.answer is None:
-                for event in answering.end():
+                for event in await run_in_executor(inner, answering.ended, inner):
                     yield event
             else:
                 yield Token(finding.answer)
@@ -284,9 +296,8 @@ class Rag(Runnable[Any, Any]):
 
     def _answering(self, question: str, history: list[BaseMessage]) -> Answering:
         reader = None if self._reranker is None else SentenceReader(self._reranker, question)
-        return Answering(
-            self._asker, question, history, *self._checks, reader=reader, quote=self._quote
-        )
+        more: dict[str, Any] = {"quote": self._quote, "relevance": self._relevance}
+        return Answering(self._asker, question, history, *self._checks, reader=reader, **more)
 
     # Within a sequence (`rag | …`) the next part is given the result, not the events.
 

@@ -16,6 +16,7 @@ from agentlab.rag.citing import Checker, Claim, holds_short
 from agentlab.rag.forms import LinesReader, of_json, of_message
 from agentlab.rag.question import read_question
 from agentlab.rag.reading import Passage, SentenceReader
+from agentlab.rag.relevance import Relevance
 from agentlab.rag.sources import Source, number
 
 Quote = Literal["never", "else", "always"]
@@ -37,11 +38,16 @@ class Answering:
         not_found: str,
         reader: SentenceReader | None = None,
         quote: Quote = "never",
+        relevance: Relevance | None = None,
     ) -> None:
         self.asks = False
         self.quoted = False
         self._reader = reader
         self._quote = quote
+        # A question within a conversation may not stand alone, so it is not judged alone.
+        self._relevance = None if history else relevance
+        self._held: list[Event] = []
+        self._relevant: float | None = None
         self._best: Passage | None = None
         self._asker = asker
         self._question = question
@@ -67,6 +73,8 @@ class Answering:
                 f"the retriever gave {type(documents).__name__}, not a list of documents"
             )
         self._joint = joint
+        if joint:  # no document alone answers the question
+            self._relevance = None
         self._sources = number(documents, self._min_score)
         self._checker = Checker(self._sources, *self._check)
         self.asks = bool(self._sources)
@@ -135,8 +143,12 @@ class Answering:
         if self._asker.form == "lines":
             yield from self._checked(self._lines.take(str(chunk.text)))
 
-    def end(self) -> Iterator[Event]:
-        """The model has ended, or was not asked."""
+    def ended(self, config: RunnableConfig) -> list[Event]:
+        """All of :meth:`end`."""
+        return list(self.end(config))
+
+    def end(self, config: RunnableConfig | None = None) -> Iterator[Event]:
+        """The model has ended, or was not asked. It is asked whether what it cites answers."""
         message = self._message
         cut = message is not None and message.response_metadata.get("finish_reason") == "length"
         if self._asker.form == "lines":
@@ -152,8 +164,14 @@ class Answering:
             and not self._checker.passed
         ):
             self.quoted = True
-            for text in self._checker.quote(best.source, best.span):
-                yield Token(text)
+            yield from self._shown(self._checker.quote(best.source, best.span))
+        if self._relevance is not None and self._checker.passed:
+            self._relevant = self._relevance.of(self._question, self._checker.citations, config)
+            if self._relevant < self._relevance.minimum:
+                self._checker.refuse()
+                self._held.clear()
+                self.quoted = False
+        yield from self._held
         for text in self._checker.end():
             yield Token(text)
         if self._dropped:
@@ -181,6 +199,7 @@ class Answering:
             "citations": checker.citations,
             "sentences": checker.sentences,
             "supported": checker.supported,
+            "relevance": self._relevant,
             "quoted": self.quoted,
             "documents": [source.as_dict() for source in self._sources],
             "contexts": [source.text for source in self._sources],
@@ -206,8 +225,15 @@ class Answering:
             self._message = piece
 
     def _checked(self, claims: Iterator[Claim] | list[Claim]) -> Iterator[Event]:
-        for text in self._checker.take(claims):
-            yield Token(text)
+        yield from self._shown(self._checker.take(claims))
+
+    def _shown(self, texts: Iterator[str]) -> Iterator[Event]:
+        """Tokens; held back where it is still to be asked whether they answer."""
+        for text in texts:
+            if self._relevance is None:
+                yield Token(text)
+            else:
+                self._held.append(Token(text))
 
 
 def peeked(

@@ -101,6 +101,15 @@ class Checker:
             self._shown.append(self._not_found)
             yield self._not_found
 
+    def refuse(self) -> None:
+        """Show nothing of what was taken: it does not answer."""
+        self._shown.clear()
+        self._waiting = ""
+        self.citations.clear()
+        self.sentences[:] = [
+            {**sentence, "supported": False, "sources": []} for sentence in self.sentences
+        ]
+
     def quote(self, source: Source, span: Span) -> Iterator[str]:
         """Give a sentence of ``source`` in place of what has not passed; yields the text of it."""
         start, end = span

@@ -11,8 +11,8 @@ from langchain_core.messages import HumanMessage
 
 from agentlab.errors import EvaluationError, InvalidOutput
 from agentlab.evaluation import Judge, Verdict, decide, expected_mark
-from agentlab.evaluation.verdicts import _of_first_token
 from agentlab.models.scripted import ScriptedChatModel
+from agentlab.models.verdicts import _of_first_token
 
 
 def entry(token: str, probability: float) -> dict[str, Any]:

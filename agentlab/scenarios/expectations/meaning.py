@@ -127,12 +127,12 @@ def question(ask: str, run: Run) -> list[Any]:
 def probability_of_yes(model: Any, messages: list[Any]) -> float:
     """The model's probability of yes, of yes and no together.
 
-    See :func:`agentlab.evaluation.verdicts.decide`.
+    See :func:`agentlab.models.verdicts.decide`.
 
     Raises:
         InvalidOutput: a hosted model gave neither.
     """
-    from agentlab.evaluation.verdicts import decide  # a package that few scenarios need
+    from agentlab.models.verdicts import decide  # a package that few scenarios need
 
     return decide(model, messages, ["yes", "no"]).share("yes")
 

@@ -37,7 +37,9 @@ class Verdict:
         return self.probabilities[choice]
 
 
-def decide(model: Any, messages: Sequence[Any], choices: Sequence[str]) -> Verdict:
+def decide(
+    model: Any, messages: Sequence[Any], choices: Sequence[str], config: Any = None
+) -> Verdict:
     """Have ``model`` decide between ``choices``, which must differ in their first letter.
 
     A local model can write nothing else; the probabilities are those of its first token, in upper
@@ -53,11 +55,11 @@ def decide(model: Any, messages: Sequence[Any], choices: Sequence[str]) -> Verdi
             f"the choices {list(choices)} cannot be told apart by their first letter"
         )
     if getattr(model, "_llm_type", "") != "gguf":
-        return _structured(model, messages, choices)
+        return _structured(model, messages, choices, config)
     bound = model.bind(
         choices=list(choices), logprobs=True, top_logprobs=_RIVALS, temperature=0, max_tokens=16
     )
-    message = bound.invoke(list(messages))
+    message = bound.invoke(list(messages), config)
     first = message.response_metadata["logprobs"]["content"][0]
     return _of_first_token([first, *first["top_logprobs"]], choices)
 
@@ -78,7 +80,9 @@ def _of_first_token(entries: Sequence[Mapping[str, Any]], choices: Sequence[str]
     return Verdict(max(shares, key=lambda choice: shares[choice]), shares, min(mass, 1.0))
 
 
-def _structured(model: Any, messages: Sequence[Any], choices: Sequence[str]) -> Verdict:
+def _structured(
+    model: Any, messages: Sequence[Any], choices: Sequence[str], config: Any
+) -> Verdict:
     schema = {
         "title": "Verdict",
         "description": "The decision.",
@@ -87,7 +91,7 @@ def _structured(model: Any, messages: Sequence[Any], choices: Sequence[str]) -> 
         "required": ["verdict"],
         "additionalProperties": False,
     }
-    found = model.with_structured_output(schema).invoke(list(messages))
+    found = model.with_structured_output(schema).invoke(list(messages), config)
     verdict = found.get("verdict") if isinstance(found, Mapping) else None
     if verdict not in choices:
         raise InvalidOutput(
