@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Literal
 
 from langchain_core.documents import Document
@@ -166,8 +167,9 @@ class Answering:
             self.quoted = True
             yield from self._shown(self._checker.quote(best.source, best.span))
         if self._relevance is not None and self._checker.passed:
-            self._relevant = self._relevance.of(self._question, self._checker.citations, config)
-            if self._relevant < self._relevance.minimum:
+            with suppress(ContextOverflow):  # a very small context: then it is not checked
+                self._relevant = self._relevance.of(self._question, self._checker.citations, config)
+            if self._relevant is not None and self._relevant < self._relevance.minimum:
                 self._checker.refuse()
                 self._held.clear()
                 self.quoted = False

@@ -9,7 +9,7 @@ import pytest
 from langchain_core.documents import Document
 
 from agentlab import load_model
-from agentlab.errors import ConfigError
+from agentlab.errors import ConfigError, ContextOverflow
 from agentlab.events import Token
 from agentlab.models.scripted import ScriptedChatModel
 from agentlab.rag import answering, create_rag
@@ -75,6 +75,18 @@ def test_questions_that_do_not_stand_alone_are_not_judged(monkeypatch: pytest.Mo
     asks = answering.Answering(rag._asker, "x", [], None, 0.6, NOT_FOUND, relevance=sure)  # type: ignore[arg-type]
     asks.retrieved([PUMP], joint=True)
     assert asks._relevance is None
+
+
+def test_what_does_not_fit_is_not_checked(monkeypatch: pytest.MonkeyPatch) -> None:
+    rag, sure = checked(monkeypatch, 0.3)
+
+    def full(*_: Any) -> float:
+        raise ContextOverflow("full", needed=9, available=8)
+
+    monkeypatch.setattr(sure, "of", full)
+    result = rag.invoke("When does the pump run?")
+    assert result["answer"] == "The pump runs at night [1]. Cats sleep all day [2]."
+    assert result["relevance"] is None
 
 
 @pytest.mark.model
