@@ -20,7 +20,7 @@ from agentlab.untrusted import NOTICE, wrap
 
 MinRelevance = float | Literal["auto"] | None
 PROMPT = "rag/relevance"
-# Of the probability of yes: 37 of 38 answers lay above it, 37 of 38 near misses below.
+# Of the probability of yes: 36 of 38 answers lay above it, 39 of 40 near misses below.
 ENOUGH = 0.25
 _CHOICES = ("yes", "no")
 _BOX = "smollm2"  # its yes and no are chance
