@@ -33,6 +33,9 @@ def test_a_saved_state_needs_no_reading(tmp_path: Path) -> None:
 
     with pytest.raises(CorruptStore, match="another n_batch"):
         load_model("smollm2", **{**given, "n_batch": 32}).load_state(tmp_path / "talk.state")
+    loose = load_model("smollm2", **given, deterministic=False)
+    with pytest.raises(CorruptStore, match="another deterministic"):
+        loose.load_state(tmp_path / "talk.state")
 
 
 def test_options_of_the_cache_are_checked() -> None:
@@ -40,6 +43,8 @@ def test_options_of_the_cache_are_checked() -> None:
         load_model("smollm2", type_k="q9")
     with pytest.raises(ConfigError, match="kept_mib"):
         load_model("smollm2", kept_mib=-1)
+    with pytest.raises(ConfigError, match="can't be deterministic"):
+        load_model("smollm2", parallel=2, deterministic=True).invoke("a")
 
 
 def test_n_answers_of_one_reading() -> None:

@@ -68,7 +68,8 @@ def _tokens(step: Step, name: str, place: Place) -> int:
     if name not in usage:
         raise ScenarioError(
             f"{place}: the model {step.target} did not report its tokens",
-            hint="of hosted models, ask for usage in streams (stream_usage=True)",
+            hint="of hosted models, ask for usage in streams (stream_usage=True); a reply that an "
+            "agent cut short tells none",
         )
     return int(usage[name])
 
