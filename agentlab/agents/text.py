@@ -100,10 +100,10 @@ class TextAttempt:
     ) -> None:
         self.runnable = runnable
         self.messages = messages
-        self.usage: UsageMetadata | None = None
         self.message: AIMessage | None = None
         self._may_call = bool(tools)
         self._reader = StepReader(tools)
+        self._usage: UsageMetadata | None = None
         self._metadata: dict[str, Any] = {}
         self._written: list[str] = []
         self._answered = False
@@ -115,11 +115,24 @@ class TextAttempt:
     def done(self) -> bool:
         return self._reader.done
 
+    @property
+    def usage(self) -> UsageMetadata | None:
+        """As the model tells it.
+
+        Of a reply that was not read to its end, one token a piece, which is the least; nothing
+        where the model tells all of it at the end.
+        """
+        if self._usage is None or self._usage["output_tokens"]:
+            return self._usage
+        written = len(list(filter(None, self._written)))
+        unfinished = UsageMetadata(input_tokens=0, output_tokens=written, total_tokens=written)
+        return add_usage(self._usage, unfinished)
+
     def take(self, chunk: AIMessageChunk) -> Iterator[Event]:
         text = chunk if isinstance(chunk, str) else str(chunk.text)
         if isinstance(chunk, AIMessageChunk):
             if chunk.usage_metadata:
-                self.usage = add_usage(self.usage, chunk.usage_metadata)
+                self._usage = add_usage(self._usage, chunk.usage_metadata)
             self._metadata |= {k: v for k, v in chunk.response_metadata.items() if k in _KEPT}
         self._written.append(text)
         yield from self._heard(self._reader.take(text))

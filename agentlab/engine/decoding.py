@@ -127,7 +127,7 @@ def decode(context: Evaluated, request: Request) -> Iterator[Piece | None]:
         if request.sampling.penalises:
             chain.accept(request.tokens[-PENALTY_WINDOW:])
         while finish is None:
-            token = _choose(context, chain, matcher, request.sampling.penalises)
+            token = _choose(context, chain, matcher, request.sampling)
             if weights.ends_generation(token):
                 finish = "stop"
                 break
@@ -155,7 +155,7 @@ def decode(context: Evaluated, request: Request) -> Iterator[Piece | None]:
 
 
 def _choose(
-    context: Evaluated, chain: SamplerChain, matcher: Matcher | None, penalises: bool
+    context: Evaluated, chain: SamplerChain, matcher: Matcher | None, sampling: Sampling
 ) -> int:
     """The next token: drawn from all, and drawn again from those allowed where it is not allowed.
 
@@ -163,11 +163,13 @@ def _choose(
     that makes p(t) + (1 - Z) p(t) / Z = p(t) / Z, as if the others had been left out at first. (A
     filter such as top_k is applied in each draw.)
     """
-    native = context.logits_are_native
-    if native and (matcher is None or not penalises):
-        token = chain.sample(
-            context.pointer, context.row
-        )  # accepts it too, which only penalties remember
+    if sampling.takes_likeliest:
+        token = int(context.last_logits.argmax())  # a tenth of the time of llama.cpp's chain
+        if matcher is None:
+            return token
+    elif context.logits_are_native and (matcher is None or not sampling.penalises):
+        # This accepts it too, which only penalties remember.
+        token = chain.sample(context.pointer, context.row)
         if matcher is None:
             return token
     else:

@@ -38,6 +38,11 @@ class Sampling:
         """Whether earlier tokens make themselves less likely."""
         return bool(self.repeat_penalty != 1.0 or self.frequency_penalty or self.presence_penalty)
 
+    @property
+    def takes_likeliest(self) -> bool:
+        """Whether the token with the highest logit is taken, of equals the first."""
+        return self.temperature <= 0 and not self.penalises
+
 
 class SamplerChain:
     """Samplers in llama.cpp's own order: penalties, top-k, top-p, min-p, temperature.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from langchain_core.messages import AIMessage, AIMessageChunk
@@ -38,19 +39,31 @@ def result_of(answers: Sequence[AIMessage]) -> ChatResult:
     )
 
 
-def chunk_of(piece: Piece, request: Request, model: str) -> ChatGenerationChunk:
-    """One piece of a streamed answer; the last one has usage and the finish reason."""
+def chunk_of(piece: Piece, request: Request, model: str, *, first: bool) -> ChatGenerationChunk:
+    """One piece of a streamed answer.
+
+    The first one counts what was read and the last what was written: where the stream is closed
+    before its end, what it read is known all the same.
+    """
     metadata: dict[str, Any] = _metadata(piece, request, model) if piece.finish else {}
     if piece.logprobs:
         metadata["logprobs"] = _openai_logprobs(piece.logprobs)
     message = AIMessageChunk(
         content=piece.text,
         response_metadata=metadata,
-        usage_metadata=_usage(piece.timings) if piece.timings else None,
+        usage_metadata=_usage_of(piece, len(request.tokens) if first else 0),
         chunk_position="last" if piece.finish else None,
     )
     info = {"finish_reason": piece.finish} if piece.finish else None
     return ChatGenerationChunk(message=message, generation_info=info)
+
+
+def _usage_of(piece: Piece, read: int) -> UsageMetadata | None:
+    if piece.timings is None:
+        return (
+            UsageMetadata(input_tokens=read, output_tokens=0, total_tokens=read) if read else None
+        )
+    return _usage(replace(piece.timings, prompt_tokens=read))
 
 
 def _usage(timings: Timings) -> UsageMetadata:

@@ -280,8 +280,10 @@ class GGUFChatModel(CallParameters, LoadParameters, BaseChatModel):
     ) -> Iterator[ChatGenerationChunk]:
         request = self._request(messages, stop, kwargs)
         with closing(self.engine.generate(request)) as pieces:
+            first = True
             for piece in pieces:
-                chunk = chunk_of(piece, request, self.model_name)
+                chunk = chunk_of(piece, request, self.model_name, first=first)
+                first = False
                 if run_manager and piece.text:
                     run_manager.on_llm_new_token(piece.text, chunk=chunk)
                 yield chunk
@@ -296,8 +298,10 @@ class GGUFChatModel(CallParameters, LoadParameters, BaseChatModel):
         await self._loaded()
         request = self._request(messages, stop, kwargs)
         async with aclosing(self.engine.agenerate(request)) as pieces:
+            first = True
             async for piece in pieces:
-                chunk = chunk_of(piece, request, self.model_name)
+                chunk = chunk_of(piece, request, self.model_name, first=first)
+                first = False
                 if run_manager and piece.text:
                     await run_manager.on_llm_new_token(piece.text, chunk=chunk)
                 yield chunk

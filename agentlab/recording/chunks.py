@@ -13,6 +13,7 @@ from agentlab.recording.codec import decode, encode
 from agentlab.recording.messages import CallIds, normal_form
 from agentlab.recording.secrets import Scrubber
 from agentlab.recording.steps import Step
+from agentlab.recording.usage import share_of, take_usage
 
 # Of LangChain's chunk message: what it computes from the rest.
 _DERIVED = {"id", "type", "tool_calls", "invalid_tool_calls"}
@@ -50,12 +51,9 @@ class ChunkWriter:
         texts = scrubber.pieces(self._texts)
         self._scrub_arguments(scrubber)
         chunks: list[Any] = [len(text) for text in texts]
-        usage = None
-        for index, fields in self._others.items():
-            fields = scrubber.value(fields)
-            if fields.get("usage_metadata") and usage is None:
-                usage = fields.pop("usage_metadata")
-                fields["usage"] = True
+        others = {index: scrubber.value(fields) for index, fields in self._others.items()}
+        usage = take_usage(list(others.values()))
+        for index, fields in others.items():
             if texts[index]:
                 fields["n"] = len(texts[index])
             chunks[index] = fields
@@ -132,7 +130,7 @@ def read_chunks(step: Step) -> list[Any]:
         fields.setdefault("content", text[at : at + length])
         at += length
         if chunk.get("usage"):
-            fields["usage_metadata"] = decode(step.usage)
+            fields["usage_metadata"] = share_of(decode(step.usage), chunk["usage"])
         info = fields.pop("info", None)
         result.append(ChatGenerationChunk(message=AIMessageChunk(**fields), generation_info=info))
     return result

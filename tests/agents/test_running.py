@@ -7,10 +7,18 @@ from operator import itemgetter
 from typing import Any
 
 import pytest
-from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
+from langchain_core.messages import (
+    AIMessage,
+    AIMessageChunk,
+    HumanMessage,
+    SystemMessage,
+    ToolMessage,
+)
+from langchain_core.messages.ai import UsageMetadata
 from langchain_core.tools import tool
 
 from agentlab import create_agent, handling, load_prompt, sequential
+from agentlab.agents.text import TextAttempt
 from agentlab.chains import events_of
 from agentlab.errors import ConfigError
 from agentlab.events import Answer, Thought, Token, ToolCall, ToolResult, Usage
@@ -207,3 +215,15 @@ def test_threads_do_not_meet() -> None:
 
     results = asyncio.run(all_of_them())
     assert [r["steps"][0]["result"] for r in results] == ["1", "2", "3", "4", "5"]
+
+
+def test_a_reply_that_was_not_read_to_its_end_is_counted_as_far_as_it_is_known() -> None:
+    read: UsageMetadata = {"input_tokens": 30, "output_tokens": 0, "total_tokens": 30}
+    attempt = TextAttempt(native("x"), [], [])
+    assert attempt.usage is None  # a hosted model tells at the end
+    for piece in (AIMessageChunk("Thought: I", usage_metadata=read), AIMessageChunk(" know it.")):
+        list(attempt.take(piece))
+    assert attempt.usage == {"input_tokens": 30, "output_tokens": 2, "total_tokens": 32}
+    last: UsageMetadata = {"input_tokens": 0, "output_tokens": 7, "total_tokens": 7}
+    list(attempt.take(AIMessageChunk("", usage_metadata=last)))
+    assert attempt.usage == {"input_tokens": 30, "output_tokens": 7, "total_tokens": 37}

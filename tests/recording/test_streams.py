@@ -157,3 +157,45 @@ def test_verify_streams_the_recorded_chunks_once(path: Path) -> None:
         first = list(model("a b c").stream("x"))
     with cassette(path, mode="verify"):
         assert dumped(list(model("a b c").stream("x"))) == dumped(first)
+
+
+def used(read: int, written: int, **details: int) -> dict[str, Any]:
+    more = {"input_token_details": details} if details else {}
+    return {"input_tokens": read, "output_tokens": written, "total_tokens": read + written, **more}
+
+
+class Tells(Fake):
+    """Streams a word a chunk, each with what it tells of the tokens."""
+
+    told: list[Any]
+
+    def _stream(self, *args: Any, **kwargs: Any) -> Iterator[ChatGenerationChunk]:
+        for number, usage in enumerate(self.told):
+            message = AIMessageChunk(content=f"{number} ", usage_metadata=usage)
+            yield ChatGenerationChunk(message=message)
+
+
+@pytest.mark.parametrize(
+    ("told", "apart"),
+    [
+        ([None, used(5, 2, cache_read=3)], True),
+        ([used(5, 0), None, used(0, 2, cache_read=3)], True),
+        ([used(5, 0), None], True),  # closed before its end
+        ([used(5, 1), used(0, 1, cache_read=3)], False),
+        ([used(5, 0), used(0, 1), used(0, 1, cache_read=3)], False),
+        ([used(4, 0, cache_read=3), used(1, 2)], False),
+    ],
+)
+def test_tokens_told_in_several_chunks(path: Path, told: list[Any], apart: bool) -> None:
+    with cassette(path, mode="all"):
+        first = list(recordable(Tells(messages=iter([]), told=told)).stream("x"))
+    with cassette(path, mode="none"):
+        again = list(recordable(Tells(messages=iter([]), told=told)).stream("x"))
+    assert dumped(again) == dumped(first)
+    (step,) = load(path).steps
+    parts = [usage for usage in told if usage]
+    assert step.usage is not None
+    for name in ("input_tokens", "output_tokens", "total_tokens"):
+        assert step.usage[name] == sum(usage[name] for usage in parts)
+    # What varies with a provider's cache is in the recording's last line alone.
+    assert ("cache_read" not in "".join(path.read_text().splitlines()[:-1])) == apart
