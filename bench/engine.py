@@ -17,6 +17,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -53,9 +54,9 @@ SCHEMA = {
 class Ours:
     """Our engine, counting the tokens it evaluates."""
 
-    def __init__(self, path: Path, parallel: int = 1, deterministic: bool | None = None) -> None:
-        shape = ContextOptions(CONTEXT, n_threads=1, parallel=parallel, deterministic=deterministic)
-        self.engine: Engine = open_engine(path, LoadOptions(), shape)
+    def __init__(self, path: Path, **shape: Any) -> None:
+        options = ContextOptions(CONTEXT, n_threads=1, **shape)
+        self.engine: Engine = open_engine(path, LoadOptions(), options)
 
     def tokens(self, text: str) -> list[int]:
         return self.engine.weights.tokenize(text)
@@ -338,14 +339,17 @@ def single(ours: Ours, bare: Bare, rounds: int) -> Any:
 
 
 def beside_llama_bench(path: Path, program: Path, rounds: int) -> Any:
-    """Our tokens a second by those of ``llama-bench``: 384 read, and 64 written after one."""
-    ours = Ours(path)
-    prompt = ours.tokens(WORDS * 25)[:384]
+    """Our tokens a second by those of ``llama-bench``: 384 read, and 64 written after one.
+
+    Without flash attention, which is our default on a CPU, and with it, which is llama-bench's.
+    """
     theirs, found = {"read": ("-p", "384", "-n", "0"), "written": ("-p", "0", "-n", "64")}, {}
-    for what, given in theirs.items():
-        ratios = []
+    for what, flash in product(theirs, (False, True)):
+        ours, ratios = Ours(path, flash_attention=flash), []
+        prompt = ours.tokens(WORDS * 25)[:384]
+        command = [str(program), "-m", str(path), "-t", "1", "-r", "1", "-o", "json"]
+        command += [*theirs[what], "-fa", str(int(flash))]
         for _ in range(rounds):
-            command = [str(program), "-m", str(path), "-t", "1", "-r", "1", "-o", "json", *given]
             said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
             speed = json.loads(said)[0]["avg_ts"]
             ours.forget()
@@ -356,7 +360,7 @@ def beside_llama_bench(path: Path, program: Path, rounds: int) -> Any:
             count = len(prompt) if what == "read" else told.completion_tokens - 1
             taken = told.prompt_seconds if what == "read" else told.completion_seconds
             ratios.append(count / taken / speed)
-        found[what] = spread(sorted(ratios))
+        found[what + (", flash attention" if flash else "")] = spread(sorted(ratios))
     return found
 
 

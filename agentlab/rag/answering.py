@@ -54,7 +54,7 @@ class Answering:
         self._question = question
         self._history = history
         self._min_score = min_score
-        self._check = (min_support, not_found)
+        self._check = (min_support, not_found, asker.own_text)
         self._sources: list[Source] = []
         self._dropped: list[str] = []
         self._lines = LinesReader()

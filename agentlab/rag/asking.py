@@ -58,6 +58,10 @@ class Asker:
         }
         return self.prompt.render(values)
 
+    def own_text(self) -> str:
+        """All that the prompt says whatever is asked, its examples too, as one line."""
+        return " ".join(" ".join(m.text.split()) for m in self.messages("-", [], []))
+
     def stream(
         self,
         messages: list[BaseMessage],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,7 +47,8 @@ class Checker:
     A claim is supported when ``min_support`` of its words, and all its numbers, are in the sources
     it cites. Where it is not, but another source holds nearly all of it, the model took the wrong
     number (small ones often do) and that source is cited. Claims that are not supported wait until
-    one is: an answer without any is no answer.
+    one is: an answer without any is no answer. Those that are in ``prompt``, which tells all that
+    the prompt itself says, are left out: small models repeat its examples.
     """
 
     def __init__(
@@ -55,7 +56,9 @@ class Checker:
         sources: Sequence[Source],
         min_support: float = MIN_SUPPORT,
         not_found: str = NOT_FOUND,
+        prompt: Callable[[], str] = str,
     ) -> None:
+        self._prompt = prompt
         self._sources = {source.number: source for source in sources}
         self._min_support = min_support
         self._not_found = not_found
@@ -87,6 +90,9 @@ class Checker:
             if not text or any(text == sentence["text"] for sentence in self.sentences):
                 continue  # a small model repeats itself
             passed, mark = self._check(text, claim.numbers)
+            if not passed and text in self._prompt():
+                self.sentences.pop()
+                continue
             joint = " " if self._shown or self._waiting else ""
             self._waiting += joint + _marked(text, mark)
             if passed or self._shown:

@@ -93,3 +93,19 @@ def test_the_real_model_gives_one() -> None:
     said = result["messages"][-1].response_metadata
     assert said["finish_reason"] == "stop"
     assert 0 < len(result["short"]["text"]) <= 80
+
+
+def test_what_the_prompts_own_examples_say_is_left_out() -> None:
+    def asked(given: Any, documents: Any = DOCUMENTS) -> dict[str, Any]:
+        return create_rag(saying(given), documents, prompt="rag/short", short=True).invoke(QUESTION)
+
+    lines = ["The pump at Vik runs at night.", "Mara Lind was born in Tromso.", "Cats are grey."]
+    result = asked(
+        {"short": "Tromso", "sentences": [{"text": line, "sources": [2]} for line in lines]}
+    )
+    assert result["answer"] == "Mara Lind was born in Tromso [2]. Cats are grey [unsupported]."
+    assert [sentence["text"] for sentence in result["sentences"]] == lines[1:]
+    only = asked(told("x", lines[0]))
+    assert (only["answer"], only["sentences"]) == ("The documents do not say.", [])
+    vik = RunnableLambda(lambda _question: [Document(lines[0], id="vik")])
+    assert asked(told("night", lines[0], 1), vik)["answer"] == "The pump at Vik runs at night [1]."
