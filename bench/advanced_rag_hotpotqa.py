@@ -29,6 +29,7 @@ K, READ = 10, 4
 _GROUP = 4  # questions
 _TECHNIQUES: dict[str, Any] = {
     "plain": "simple",
+    "plain-joint": "simple",  # what it finds is answered from as what links and hops find is
     "rewrite": ["rewrite"],
     "multi-query": ["multi-query"],
     "links": ["links"],
@@ -108,7 +109,7 @@ def measure_answers(options: argparse.Namespace) -> None:
             lines = {(line["stage"], line["way"], line["id"]): line for line in _lines(options.out)}
             left = [row for row in group if (stage, way, row["_id"]) not in lines]
             if stage == "search":
-                ask = partial(_searched, find=finders[way])
+                ask = partial(_searched, find=finders[way], joint=way == "plain-joint")
             else:
                 found = {row["_id"]: lines["search", way, row["_id"]] for row in left}
                 ask = partial(_answered, model=model, index=index, found=found)
@@ -147,12 +148,13 @@ def _finder(way: str, model: Any, retriever: Any) -> Any:
     return compose(model, retriever, _TECHNIQUES[way])
 
 
-def _searched(row: dict[str, Any], find: Any) -> dict[str, Any]:
+def _searched(row: dict[str, Any], find: Any, *, joint: bool) -> dict[str, Any]:
     counter = UsageCounter()
     config: Any = counter.attached_to({})
     if isinstance(find, Technique):
         result = find.search(row["question"], config)
-        documents, plan, joint = result.documents, as_text(result.plan), result.joint
+        documents, plan = result.documents, as_text(result.plan)
+        joint = joint or result.joint
     else:
         documents, plan = find(row["question"], config)
         joint = True
