@@ -13,7 +13,7 @@ from langchain_core.runnables import Runnable, RunnableConfig
 from agentlab.errors import ContextOverflow, RunError
 from agentlab.events import Event, Retrieved, Token, Usage, Warned
 from agentlab.rag.asking import Asker
-from agentlab.rag.citing import Checker, Claim, holds_short
+from agentlab.rag.citing import Checker, Claim, holding, holds_short
 from agentlab.rag.forms import LinesReader, of_json, of_message
 from agentlab.rag.question import read_question
 from agentlab.rag.reading import Passage, SentenceReader
@@ -168,7 +168,7 @@ class Answering:
             yield from self._shown(self._checker.quote(best.source, best.span))
         if self._relevance is not None and self._checker.passed:
             with suppress(ContextOverflow):  # a very small context: then it is not checked
-                self._relevant = self._relevance.of(self._question, self._checker.citations, config)
+                self._relevant = self._relevance.of(self._question, self._evidence(), config)
             if self._relevant is not None and self._relevant < self._relevance.minimum:
                 self._checker.refuse()
                 self._held.clear()
@@ -213,6 +213,11 @@ class Answering:
             },
             "messages": [HumanMessage(self._question), answer],
         }
+
+    def _evidence(self) -> list[dict[str, Any]]:
+        """What is cited, and where a short answer stands, which need not be in that."""
+        held = holding(self._short, self._sources, self._check[0])
+        return [*self._checker.citations, *held]
 
     def _checked_short(self) -> dict[str, Any]:
         texts = [source.whole for source in self._sources] if self._checker.citations else []

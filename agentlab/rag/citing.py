@@ -33,6 +33,16 @@ def holds_short(short: str, question: str, texts: Sequence[str], min_support: fl
     return not said or said <= _YES_OR_NO or support(short, [question, *texts]) >= min_support
 
 
+def holding(short: str, sources: Iterable[Source], min_support: float) -> list[dict[str, Any]]:
+    """Title and quote of the first two places of ``sources`` that hold ``short``."""
+    if not words_of(short) - _YES_OR_NO:
+        return []
+    held = (s for s in sources if support(short, [s.text]) >= min_support)
+    spans = ((s, best_span(short, s.text)) for s in held)
+    quotes = [{"title": s.title, "quote": s.text[slice(*span)]} for s, span in spans if span]
+    return quotes[:2]
+
+
 @dataclass(frozen=True, slots=True)
 class Claim:
     """A sentence as the model wrote it, and the numbers it cites."""

@@ -15,6 +15,7 @@ from agentlab.models.scripted import ScriptedChatModel
 from agentlab.rag import answering, create_rag
 from agentlab.rag.citing import NOT_FOUND
 from agentlab.rag.relevance import Relevance, relevance_of
+from tests.rag.techniques.parts import saying as json_saying
 from tests.rag.test_answer import PUMP, Fixed, both, saying
 from tests.rag.test_reading import Scores
 
@@ -65,6 +66,20 @@ def test_what_answers_is_shown_as_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     assert result["answer"] == "The pump runs at night [1]. Cats sleep all day [2]."
     assert "".join(e.text for e in events if isinstance(e, Token)) == result["answer"]
     assert (len(result["citations"]), result["relevance"]) == (2, 0.3)
+
+
+def test_where_a_short_answer_stands_is_judged_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    sure = Sure(1)
+    monkeypatch.setattr("agentlab.rag.answer.relevance_of", lambda model, minimum: sure)
+    texts = ["Gull was directed by Mara Lind. It is long.", "Mara Lind is of Tromso. She sings."]
+    found = Fixed(found=[Document(text, id=text[:4]) for text in texts])
+    for short, more in (("Tromso", ["Mara Lind is of Tromso."]), ("yes", []), ("Bergen", [])):
+        given = {
+            "short": short,
+            "sentences": [{"text": "Gull was directed by Mara Lind.", "sources": [1]}],
+        }
+        create_rag(json_saying(given), found, short=True).invoke("Where is Gull's director from?")
+        assert sure.asked.pop()[1] == ["Gull was directed by Mara Lind.", *more]
 
 
 def test_questions_that_do_not_stand_alone_are_not_judged(monkeypatch: pytest.MonkeyPatch) -> None:
