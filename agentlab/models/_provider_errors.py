@@ -10,6 +10,7 @@ import json
 import re
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
@@ -97,7 +98,7 @@ def explain(error: Exception, endpoint: Endpoint, *, stream: bool = False) -> Ag
             hint="a compatible server may take it in `extra_body`",
         )
     if "ValidationError" in names:
-        return InvalidOutput(f"{endpoint.model}: the answer does not fit its schema")
+        return _unfit(error, endpoint)
     if "APIError" in names:  # an error event inside a stream
         return ProviderError(f"{endpoint.model}: {_short(endpoint.redact(str(error)))}")
     text = _short(endpoint.redact(f"{type(error).__name__}: {error}"))
@@ -212,6 +213,22 @@ def _first_cause(error: BaseException) -> BaseException:
 def _said(error: Exception) -> str:
     choices = getattr(getattr(error, "completion", None), "choices", None)
     return str(choices[0].message.content or "") if choices else ""
+
+
+def _unfit(error: Any, endpoint: Endpoint) -> InvalidOutput:
+    """OpenAI's SDK checks answers of classes itself, and raises pydantic's error.
+
+    The whole answer is only in the server's response, which langchain-openai has put on it.
+    """
+    words = f"{endpoint.model}: the answer does not fit its schema"
+    with suppress(AttributeError, LookupError, TypeError):
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"]) or "the answer"
+        words = f"{words}: {place}: {_short(endpoint.redact(str(first['msg'])))}"
+    text = ""
+    with suppress(AttributeError, LookupError, TypeError, ValueError, RecursionError):
+        text = error.response.json()["choices"][0]["message"]["content"] or ""
+    return InvalidOutput(words, text=text if isinstance(text, str) else "")
 
 
 def _short(text: str, limit: int = 300) -> str:

@@ -1,0 +1,102 @@
+"""Reasoning with OpenAI's and Cohere's models, each against a server on loopback."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from pydantic import BaseModel, Field
+
+from agentlab.errors import InvalidOutput, RateLimited
+from agentlab.reasoning import chain_of_thought, self_consistency, tree_of_thought, validated
+from tests.reasoning.conftest import asks, kinds
+from tests.support.hosted import Lab, lab
+
+__all__ = ["lab"]
+
+
+class Person(BaseModel):
+    """A person."""
+
+    name: str
+    age: int = Field(le=150)
+
+
+def thinks(answer: float) -> str:
+    return json.dumps({"thought": f"So it is {answer}.", "answer": answer})
+
+
+def test_a_wrong_answer_is_sent_back_with_what_is_wrong(lab: Lab) -> None:
+    lab.server.reply('{"name": "Ada", "age": 200}')
+    lab.server.reply('{"name": "Ada", "age": 41}')
+    chain = validated(asks(lab.model()), schema=Person)
+    assert chain.invoke("Who?") == Person(name="Ada", age=41)
+    first, second = lab.bodies
+    assert all("response_format" in body for body in (first, second))
+    assert [m["role"] for m in second["messages"]] == ["user", "assistant", "user"]
+    assert str(second["messages"][1]["content"]) == '{"name": "Ada", "age": 200}'
+    assert (
+        "age: input should be less than or equal to 150"
+        in second["messages"][2]["content"].casefold()
+    )
+
+
+@pytest.mark.parametrize("said", ['{"name": "Ada", "ag', "", "Ada is 41."])
+def test_an_answer_that_is_no_json_is_refused_until_the_retries_end(lab: Lab, said: str) -> None:
+    lab.server.reply(said, finish="length")
+    chain = validated(asks(lab.model()), schema=Person, retries=1)
+    with pytest.raises(InvalidOutput):
+        chain.invoke("Who?")
+    assert len(lab.bodies) == 2
+
+
+def test_a_thought_and_its_answer_come_apart(lab: Lab) -> None:
+    lab.server.reply(thinks(6))
+    chain = chain_of_thought(lab.model(), answer="number")
+    result = chain.invoke("10 apples, 4 given away?")
+    assert (result["thought"], result["answer"]) == ("So it is 6.", "6")
+    assert result["usage"]["input_tokens"] == 9
+    assert kinds(chain.stream("10 apples, 4 given away?")) == [
+        "Thought",
+        "Token",
+        "Usage",
+        "Answer",
+    ]
+
+
+async def test_votes_are_counted_and_the_rest_is_not_asked(lab: Lab) -> None:
+    lab.server.reply(thinks(6))
+    voting = self_consistency(chain_of_thought(lab.model(), answer="number"), n=5, vote="number")
+    result = voting.invoke("10 apples, 4 given away?")
+    assert (result["answer"], result["share"]) == ("6", 1.0)
+    assert 3 <= len(lab.bodies) <= 5
+    assert {body.get("temperature") for body in lab.bodies} == {0.7}
+    assert (await voting.ainvoke("10 apples, 4 given away?"))["answer"] == "6"
+
+
+def test_the_most_frequent_answer_wins(lab: Lab) -> None:
+    for number in (6, 7, 6, 8, 6):
+        lab.server.reply(thinks(number))
+    thinking = chain_of_thought(lab.model(), answer="number")
+    result = self_consistency(thinking, n=5, vote="number", together=1).invoke("10 less 4?")
+    assert result["answer"] == "6"
+    assert result["votes"]["6"] >= 2
+
+
+def test_a_tree_is_proposed_judged_and_concluded(lab: Lab) -> None:
+    lab.server.reply('{"thoughts": ["Take them away."]}')
+    lab.server.reply('{"verdict": "sure"}')
+    lab.server.reply('{"answer": "6"}')
+    result = tree_of_thought(lab.model(), breadth=1, depth=1).invoke("10 less 4?")
+    assert (result["answer"], result["thoughts"]) == ("6", ["Take them away."])
+    assert result["usage"]["model_calls"] == len(lab.bodies) == 3
+
+
+def test_what_a_provider_refuses_is_an_error_of_its_own(lab: Lab) -> None:
+    lab.server.fail(429, "slow down")
+    for chain in (
+        validated(asks(lab.model()), schema=Person),
+        self_consistency(chain_of_thought(lab.model(), answer="number"), n=3),
+    ):
+        with pytest.raises(RateLimited):
+            chain.invoke("Who?")
