@@ -17,6 +17,7 @@ MIN_SUPPORT = 0.6
 _MIN_SHARE = 0.25  # of a sentence's words: a source with fewer is no source of it
 _CORRECTED = 0.8  # of them: a source with as many takes the place of one that was cited wrongly
 _ENDS = ".!?…。！？"
+_OWN = 3  # spaces in a sentence that can be known as the prompt's own
 
 
 _YES_OR_NO = frozenset({"yes", "no"})
@@ -100,7 +101,7 @@ class Checker:
             if not text or any(text == sentence["text"] for sentence in self.sentences):
                 continue  # a small model repeats itself
             passed, mark = self._check(text, claim.numbers)
-            if not passed and text in self._prompt():
+            if not passed and text.count(" ") >= _OWN and text in self._prompt():
                 self.sentences.pop()
                 continue
             joint = " " if self._shown or self._waiting else ""
