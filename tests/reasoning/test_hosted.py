@@ -69,7 +69,7 @@ async def test_votes_are_counted_and_the_rest_is_not_asked(lab: Lab) -> None:
     voting = self_consistency(chain_of_thought(lab.model(), answer="number"), n=5, vote="number")
     result = voting.invoke("10 apples, 4 given away?")
     assert (result["answer"], result["share"]) == ("6", 1.0)
-    assert 3 <= len(lab.bodies) <= 5
+    assert len(lab.bodies) == 3
     assert {body.get("temperature") for body in lab.bodies} == {0.7}
     assert (await voting.ainvoke("10 apples, 4 given away?"))["answer"] == "6"
 
@@ -80,7 +80,7 @@ def test_the_most_frequent_answer_wins(lab: Lab) -> None:
     thinking = chain_of_thought(lab.model(), answer="number")
     result = self_consistency(thinking, n=5, vote="number", together=1).invoke("10 less 4?")
     assert result["answer"] == "6"
-    assert result["votes"]["6"] >= 2
+    assert result["votes"] == {"6": 3, "7": 1, "8": 1}
 
 
 def test_a_tree_is_proposed_judged_and_concluded(lab: Lab) -> None:
