@@ -6,25 +6,31 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from agentlab.errors import ConfigError, InvalidOutput
 
 _TEXT = r"[^\s\x00-\x1f][^\n\x00-\x1f]{0,299}"
 _NUMBER = r"-?[0-9]{1,12}(\.[0-9]{1,6})?"
+# What a schema lets through is read as it is: shorter in decoding, so that a number ends.
+_ANY_NUMBER = r"-?[0-9]{1,60}(\.[0-9]{1,60})?"
 
 
 @dataclass(frozen=True, slots=True)
 class AnswerKind:
     """``pattern`` is the regular expression of the whole answer, ``schema`` its JSON schema.
 
-    ``told`` says in words what is wanted.
+    ``told`` says in words what is wanted. ``choices`` are those there are. ``reads`` is what a
+    value that was not decoded under ``pattern`` may be, where that is more.
     """
 
     name: str
     pattern: str
     schema: dict[str, Any]
     told: str
+    choices: tuple[str, ...] = ()
+    reads: str = ""
 
     def read(self, value: Any) -> str:
         """The answer as text, checked.
@@ -35,8 +41,8 @@ class AnswerKind:
         if isinstance(value, bool) or not isinstance(value, str | int | float):
             text = json.dumps(value)
         else:
-            text = format(value, "g") if isinstance(value, float) else str(value).strip()
-        if re.fullmatch(self.pattern, text) is None:
+            text = _digits(value) if isinstance(value, float) else str(value).strip()
+        if re.fullmatch(self.reads or self.pattern, text) is None:
             raise InvalidOutput(f"the answer {text[:80]!r} is not {self.told}", text=text)
         return text
 
@@ -51,7 +57,9 @@ def answer_kind(answer: str | Sequence[str] | re.Pattern[str]) -> AnswerKind:
         schema = {"type": "string", "minLength": 1, "maxLength": 300}
         return AnswerKind("text", _TEXT, schema, "the answer")
     if answer == "number":
-        return AnswerKind("number", _NUMBER, {"type": "number"}, "a number, without a unit")
+        return AnswerKind(
+            "number", _NUMBER, {"type": "number"}, "a number, without a unit", (), _ANY_NUMBER
+        )
     if isinstance(answer, re.Pattern):
         schema = {"type": "string", "pattern": f"^(?:{answer.pattern})$"}
         return AnswerKind("regex", answer.pattern, schema, f"a text that matches {answer.pattern}")
@@ -63,4 +71,13 @@ def answer_kind(answer: str | Sequence[str] | re.Pattern[str]) -> AnswerKind:
         )
     pattern = "|".join(re.escape(choice) for choice in answer)
     told = f"one of {', '.join(answer)}"
-    return AnswerKind("choices", pattern, {"type": "string", "enum": list(answer)}, told)
+    return AnswerKind(
+        "choices", pattern, {"type": "string", "enum": list(answer)}, told, tuple(answer)
+    )
+
+
+def _digits(value: float) -> str:
+    """All digits of ``value``, and no exponent."""
+    if value.is_integer():
+        return str(int(value))
+    return format(Decimal(repr(value)), "f")

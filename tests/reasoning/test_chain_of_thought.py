@@ -32,6 +32,27 @@ def test_the_two_come_back_apart() -> None:
     assert [m.text for m in result["messages"]] == ["6"]
 
 
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (123456.78, "123456.78"),
+        (2000000.0, "2000000"),
+        (0.1 + 0.2, "0.30000000000000004"),
+        (1e-7, "0.0000001"),
+        (-0.0, "0"),
+        (1234567890123, "1234567890123"),
+    ],
+)
+def test_a_number_keeps_its_digits(value: float, text: str) -> None:
+    assert answer_kind("number").read(value) == text
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), True, "six", None])
+def test_what_is_no_number_is_refused(value: Any) -> None:
+    with pytest.raises(InvalidOutput, match="is not a number"):
+        answer_kind("number").read(value)
+
+
 async def test_async_stream_batch_and_events_say_the_same() -> None:
     def chain() -> Any:
         return chain_of_thought(says(THINKS, THINKS))
