@@ -6,12 +6,26 @@ import json
 from typing import Any
 
 from langchain_core.language_models import LanguageModelInput
-from langchain_core.messages import AIMessage
+from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.runnables import Runnable, RunnableLambda, RunnablePassthrough
 from langchain_core.utils.function_calling import convert_to_json_schema
 from pydantic import BaseModel, ValidationError
 
 from agentlab.errors import GrammarError, InvalidOutput
+
+# What providers call it, and what they say where `max_tokens` ended an answer.
+_ENDED = ("finish_reason", "stop_reason", "done_reason", "stopReason")
+_CUT = ("length", "max_tokens", "max_output_tokens", "model_length")
+
+
+def was_cut(message: BaseMessage) -> bool:
+    """Whether ``message`` ended since its tokens ran out, by whatever name its provider has."""
+    told = message.response_metadata
+    reasons = [told.get(name) for name in _ENDED]
+    incomplete = told.get("incomplete_details")
+    if isinstance(incomplete, dict):
+        reasons.append(incomplete.get("reason"))
+    return any(str(getattr(r, "name", r)).casefold() in _CUT for r in reasons)
 
 
 def structured(
@@ -76,7 +90,7 @@ def parse_structured(message: AIMessage, schema: dict[str, Any] | type | None) -
 def _not_json(message: AIMessage, text: str, error: Exception) -> InvalidOutput:
     if refusal := message.additional_kwargs.get("refusal"):
         return InvalidOutput(f"the model refused: {refusal}", text=str(refusal))
-    if message.response_metadata.get("finish_reason") == "length":
+    if was_cut(message):
         return InvalidOutput(
             "the answer was cut before it fit its schema",
             text=text,

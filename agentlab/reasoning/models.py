@@ -7,24 +7,28 @@ from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import BaseMessage
 from langchain_core.runnables import (
     Runnable,
+    RunnableLambda,
     RunnableParallel,
     RunnableSequence,
     RunnableWithFallbacks,
 )
-from langchain_core.runnables.base import RunnableBindingBase
+from langchain_core.runnables.base import RunnableBinding, RunnableBindingBase
 
 from agentlab.boundary import recordable
 from agentlab.chains import Chain
-from agentlab.errors import ConfigError
+from agentlab.errors import AgentLabError, ConfigError, InvalidOutput
+from agentlab.models._structured import parse_structured, was_cut
 from agentlab.reasoning.program import Reasoning
 
 Holds = Literal["grammar", "schema", "nothing"]
 
 
 def chat_model(model: Any, whose: str) -> Runnable[Any, Any]:
-    """``model``, a chat model (also with parameters bound to it) or a spec.
+    """``model``, a chat model (also with parameters bound to it, tried again, or with others to
+    fall back on) or a spec.
 
     Raises:
         ConfigError: it is none.
@@ -33,7 +37,7 @@ def chat_model(model: Any, whose: str) -> Runnable[Any, Any]:
         from agentlab.models import load_model
 
         return load_model(model)
-    if not isinstance(bare(model), BaseChatModel):
+    if not is_model(model):
         raise ConfigError(
             f"{whose} needs a chat model, not {type(model).__name__}",
             hint='for example load_model("smollm2"); its prompt is an argument of its own',
@@ -48,9 +52,22 @@ def bare(model: Any) -> Any:
     return model
 
 
+def is_model(runnable: Any) -> bool:
+    """Whether ``runnable`` is a chat model, perhaps with others to fall back on."""
+    inner = bare(runnable)
+    if isinstance(inner, RunnableWithFallbacks):
+        return all(is_model(part) for part in (inner.runnable, *inner.fallbacks))
+    return isinstance(inner, BaseChatModel)
+
+
 def holds(model: Any) -> Holds:
     """What an answer of ``model`` can be held to while it is decoded."""
     inner = bare(model)
+    if isinstance(inner, RunnableWithFallbacks):
+        parts = {holds(part) for part in (inner.runnable, *inner.fallbacks)}
+        if "nothing" in parts:
+            return "nothing"
+        return "schema" if "schema" in parts else "grammar"
     if getattr(inner, "_llm_type", "") == "gguf":
         return "grammar"
     own = type(inner)
@@ -61,21 +78,104 @@ def holds(model: Any) -> Holds:
     return "schema" if tools not in (None, BaseChatModel.bind_tools) else "nothing"
 
 
-def structured(model: Any, schema: Any) -> Runnable[Any, Any]:
+def structured(
+    model: Any, schema: Any, given: Mapping[str, Any] | None = None
+) -> Runnable[Any, Any]:
     """``model`` with structured output: ``raw``, ``parsed`` and ``parsing_error``.
 
-    What is bound to a model is no part of its structured output, so it is put on the model.
+    The parameters bound to a model, and those ``given``, are no part of its structured output, so
+    they are put on the model. What else is around it (tries, settings of a run, fallbacks) stays
+    around it. Only the message is taken from it: what it says is checked here, since not every
+    provider's parser does so.
+
+    Raises:
+        ConfigError: the model can't be held to such a schema.
     """
-    kwargs: dict[str, Any] = {}
-    while isinstance(model, RunnableBindingBase):
-        kwargs = {**model.kwargs, **kwargs}
-        model = model.bound
+    held: Runnable[Any, Any]
+    if isinstance(model, RunnableBindingBase):
+        kwargs = {**model.kwargs, **(given or {})}
+        inner = structured(model.bound, schema, kwargs)
+        if type(model) is RunnableBinding and not model.config and not model.config_factories:
+            return inner
+        held = model.model_copy(update={"bound": inner, "kwargs": {}})
+        return held
+    if isinstance(model, RunnableWithFallbacks):
+        held = model.model_copy(
+            update={
+                "runnable": structured(model.runnable, schema, given),
+                "fallbacks": [structured(part, schema, given) for part in model.fallbacks],
+            }
+        )
+        return held
     fields = type(model).model_fields
+    kwargs = dict(given or {})
     own = {name: value for name, value in kwargs.items() if name in fields}
     more = {name: value for name, value in kwargs.items() if name not in fields}
     asked = _updated(model, own)
-    found: Runnable[Any, Any] = asked.with_structured_output(schema, include_raw=True, **more)
-    return found
+    if holds(asked) == "grammar":
+        held = asked.with_structured_output(schema, include_raw=True, **more)
+        return held
+    if isinstance(schema, dict) and not schema.keys() & {"function", "parameters", "name"}:
+        # Hosted APIs want a name; a schema has one where it has a title.
+        schema = {"title": "answer", "description": "The answer.", **schema}
+    try:
+        found = asked.with_structured_output(schema, include_raw=True, **more)
+    except AgentLabError:
+        raise
+    except (ValueError, KeyError, TypeError) as error:
+        raise ConfigError(
+            f"{type(asked).__name__} can't be held to this schema: {error!r}",
+            hint="give the schema of an object, with its properties, or a pydantic class",
+        ) from error
+
+    def check(output: Any) -> Any:
+        return _checked(output, schema)
+
+    return found | RunnableLambda(check)
+
+
+def _checked(output: Mapping[str, Any], schema: Any) -> dict[str, Any]:
+    """What a structured model gave, its message read anew."""
+    raw = output["raw"]
+    try:
+        refuse_cut(raw)
+        return {"raw": raw, "parsed": parse_structured(raw, schema), "parsing_error": None}
+    except AgentLabError as error:
+        return {"raw": raw, "parsed": None, "parsing_error": error}
+
+
+def refuse_cut(output: Any) -> Any:
+    """``output``, where it is no message that was cut.
+
+    Raises:
+        InvalidOutput: it is one.
+    """
+    if isinstance(output, BaseMessage) and was_cut(output):
+        raise InvalidOutput(
+            "it was cut before its end: it is too long",
+            text=str(output.text),
+            hint="give more max_tokens",
+        )
+    return output
+
+
+def whole(runnable: Any) -> Any:
+    """``runnable``, where an answer of its last model that was cut is an error.
+
+    What stands behind a model sees only the text, and a parser may mend what was cut.
+    """
+    if isinstance(runnable, RunnableSequence):
+        last = max((n for n, step in enumerate(runnable.steps) if is_model(step)), default=None)
+        if last is None or last == len(runnable.steps) - 1:
+            return runnable
+        first, rest = runnable.steps[: last + 1], runnable.steps[last + 1 :]
+        check: Runnable[Any, Any] = RunnableLambda(refuse_cut)
+        return RunnableSequence(*first, check, *rest, name=runnable.name)
+    if isinstance(runnable, Chain) and runnable.steps:
+        name, step = list(runnable.steps.items())[-1]
+        guarded = whole(step)
+        return runnable if guarded is step else type(runnable)({**runnable.steps, name: guarded})
+    return runnable
 
 
 def with_settings(runnable: Any, settings: Mapping[str, Any]) -> Any:
@@ -113,12 +213,11 @@ def mapped(runnable: Any, change: Callable[[Any], Any]) -> Any:
             return runnable
         return RunnableParallel(parts)
     if isinstance(runnable, RunnableWithFallbacks):
-        return runnable.model_copy(
-            update={
-                "runnable": change(runnable.runnable),
-                "fallbacks": [change(other) for other in runnable.fallbacks],
-            }
-        )
+        before = [runnable.runnable, *runnable.fallbacks]
+        first, *others = after = [change(part) for part in before]
+        if all(new is old for new, old in zip(after, before, strict=True)):
+            return runnable
+        return runnable.model_copy(update={"runnable": first, "fallbacks": others})
     if isinstance(runnable, Chain):
         named = {name: change(step) for name, step in runnable.steps.items()}
         if all(named[name] is step for name, step in runnable.steps.items()):
@@ -145,23 +244,62 @@ def find_model(runnable: Any) -> BaseChatModel | None:
     return found[-1] if found else None
 
 
+def seed_of(runnable: Any) -> int | None:
+    """The seed of the model that :func:`find_model` finds: bound to it, or its own."""
+    seeds: list[Any] = []
+
+    def look(part: Any) -> Any:
+        bound: dict[str, Any] = {}
+        while isinstance(part, RunnableBindingBase):
+            bound = {**part.kwargs, **bound}
+            part = part.bound
+        if isinstance(part, BaseChatModel):
+            seeds.append(bound.get("seed", getattr(part, "seed", None)))
+        else:
+            before = len(seeds)
+            mapped(part, look)
+            if "seed" in bound:
+                seeds[before:] = [bound["seed"]] * (len(seeds) - before)
+        return part
+
+    look(runnable)
+    found = seeds[-1] if seeds else None
+    return found if isinstance(found, int) and not isinstance(found, bool) else None
+
+
 def takes_history(runnable: Any) -> bool:
     """Whether a prompt in ``runnable`` has a place for earlier messages, or it is a bare model."""
     steps = runnable.steps if isinstance(runnable, RunnableSequence) else [runnable]
     return any(getattr(bare(step), "takes_history", False) for step in steps)
 
 
+def ends_in_steps(runnable: Any) -> bool:
+    """Whether what ``runnable`` gives are the steps of a chain, by their names."""
+    last = bare(runnable)
+    while isinstance(last, RunnableSequence):
+        last = bare(last.last)
+    return isinstance(last, Chain)
+
+
 def split(runnable: Any) -> tuple[Runnable[Any, Any] | None, Runnable[Any, Any]]:
     """What comes before the model at the end of ``runnable``, and the model with its bindings.
+
+    A parser behind it that only takes the text is left out.
 
     Raises:
         ConfigError: the last part is no chat model.
     """
-    if isinstance(bare(runnable), BaseChatModel):
+    from langchain_core.output_parsers import StrOutputParser
+
+    if is_model(runnable):
         return None, runnable
-    if isinstance(runnable, RunnableSequence) and isinstance(bare(runnable.last), BaseChatModel):
-        first = runnable.steps[:-1]
-        return (first[0] if len(first) == 1 else RunnableSequence(*first)), runnable.last
+    if isinstance(runnable, RunnableSequence):
+        steps = runnable.steps[:-1] if type(runnable.last) is StrOutputParser else runnable.steps
+        *first, last = steps
+        if is_model(last):
+            if not first:
+                return None, last
+            return (first[0] if len(first) == 1 else RunnableSequence(*first)), last
     raise ConfigError(
         f"{type(runnable).__name__} does not end in a chat model",
         hint="give prompt | model, without a parser behind it",

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from typing import Any
 
-from langchain_core.messages import AIMessage
+from langchain_core.messages import AIMessage, BaseMessage
+from pydantic import BaseModel
 
 from agentlab.events import Usage
+from agentlab.models._structured import was_cut
 
 
 def as_result(value: dict[str, Any], usage: Usage) -> dict[str, Any]:
@@ -25,17 +29,33 @@ def as_result(value: dict[str, Any], usage: Usage) -> dict[str, Any]:
     }
 
 
-def answer_of(output: Any) -> tuple[str, str]:
-    """The answer and the thought in what any Runnable returned; the thought may be empty."""
-    from collections.abc import Mapping
+def answer_of(output: Any, *, last: bool = True) -> tuple[str, str]:
+    """The answer and the thought in what any Runnable returned; the thought may be empty.
 
-    from langchain_core.messages import BaseMessage
-
+    Of a mapping it is ``answer``; else its last value, as of a chain's steps, or without ``last``
+    all of it as JSON, as of a structured answer.
+    """
     if isinstance(output, BaseMessage):
         return str(output.text).strip(), ""
     if isinstance(output, Mapping):
         if "answer" in output:
-            return str(output["answer"]).strip(), str(output.get("thought") or "")
-        if output:
-            return answer_of(list(output.values())[-1])
-    return str(output).strip(), ""
+            return _text(output["answer"]), str(output.get("thought") or "")
+        final = next(reversed(list(output.values())), None)
+        if output and (last or isinstance(final, BaseMessage)):
+            return answer_of(final)
+    return _text(output), ""
+
+
+def ends_cut(output: Any) -> bool:
+    """Whether the message that ``output`` is, or ends in, was cut."""
+    if isinstance(output, Mapping):
+        output = next(reversed(list(output.values())), None)
+    return isinstance(output, BaseMessage) and was_cut(output)
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, BaseModel):
+        value = value.model_dump(mode="json")
+    if isinstance(value, Mapping | list | tuple):
+        return json.dumps(value, ensure_ascii=False, sort_keys=True, default=str)
+    return str(value).strip()

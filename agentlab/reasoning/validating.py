@@ -14,7 +14,16 @@ from agentlab.chains.steps import needs
 from agentlab.errors import ConfigError, InvalidOutput
 from agentlab.events import Considered, Token
 from agentlab.prompts import load_prompt
-from agentlab.reasoning.models import copied, find_model, holds, split, takes_history, with_settings
+from agentlab.reasoning.models import (
+    copied,
+    find_model,
+    holds,
+    seed_of,
+    split,
+    takes_history,
+    whole,
+    with_settings,
+)
 from agentlab.reasoning.program import Reasoning
 from agentlab.reasoning.rules import problems_of
 from agentlab.reasoning.steps import Ask, Program
@@ -37,7 +46,7 @@ def validated(
     checked again. One that does not fit, was cut, or breaks a rule is refused: the model is shown
     it and what exactly is wrong, up to ``retries`` times (Madaan et al., *Self-Refine*, 2023, show
     that models mend answers so; here what is wrong is found by code, not by the model). A chain
-    that does not end in a chat model is only run again.
+    that does not end in a chat model (a ``StrOutputParser`` aside) is only run again.
 
     The result is the value: an instance or dict for ``schema``, else a text.
 
@@ -48,7 +57,8 @@ def validated(
         regex: what the whole answer matches.
         grammar: GBNF, of a local model.
         rules: functions of the answer's text that return what is wrong, or nothing: those of
-            :mod:`agentlab.reasoning.rules`, ``second_look``, or your own.
+            :mod:`agentlab.reasoning.rules`, ``second_look``, or your own. Of a structured answer
+            they are given its values, decoded, as lines ``name: value``.
         retries: how often it is asked again.
 
     Raises:
@@ -127,7 +137,7 @@ class Validated(Reasoning):
                 text, problems = error.text, [str(error)]
             else:
                 if not problems:
-                    problems = yield from problems_of(self._rules, text)
+                    problems = yield from problems_of(self._rules, read.plain)
                 if not problems:
                     if isinstance(read.value, str):
                         yield Token(read.value)
@@ -143,11 +153,12 @@ class Validated(Reasoning):
 
     def _again(self, attempt: int) -> Runnable[Any, Any]:
         """The chain of an attempt: one with a seed would only say the same again."""
-        seed = getattr(find_model(self.chain), "seed", None)
-        if not attempt or not isinstance(seed, int):
-            return self.chain
-        again: Runnable[Any, Any] = with_settings(self.chain, {"seed": seed + attempt})
-        return again
+        chain: Runnable[Any, Any] = self.chain
+        seed = seed_of(chain)
+        if attempt and seed is not None:
+            chain = with_settings(chain, {"seed": seed + attempt})
+        held = self._form.given or self._form.grammar is not None
+        return whole(chain) if held else chain
 
     def _told(self, messages: list[BaseMessage]) -> list[BaseMessage]:
         """``messages``, with the form in words where the model can't be held to it."""

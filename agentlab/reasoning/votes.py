@@ -12,29 +12,69 @@ from typing import Any, Literal
 from agentlab.errors import ConfigError
 
 Ballot = Literal["auto", "number", "choices", "text"]
-_NUMBER = re.compile(r"[-+−]?(?:\d{1,3}(?:,\d{3})+|\d+)?(?:\.\d+)?(?:[eE][-+]?\d+)?%?")
-_SIGNS = re.compile(r"[$€£¥\s]|(?<=\d)_(?=\d)")
-_UNIT = re.compile(r"(?<=\d)\s*[A-Za-z°²³µ/]+\.?$")
+_SIGN, _CURRENCY = r"[-+]?", r"[$€£¥]"
+_DIGITS = r"(?:\d{1,3}(?:(?P<gap>[,_' ])\d{3})(?:(?P=gap)\d{3})*|\d+)?(?:\.\d+)?(?:[eE][-+]?\d+)?"
+_WORD = r"[^\W\d_][^\W\d_]*[23]?|°[CFK]?"
+_QUANTITY = re.compile(
+    rf"(?P<before>{_CURRENCY})?\s*(?P<sign>{_SIGN})\s*(?P<inner>{_CURRENCY})?\s*(?P<digits>{_DIGITS})"
+    rf"(?P<scale>K(?!\w)|\s*(?:k|M|B|hundred|thousand|million|mn|billion|bn|trillion|tn)(?!\w))?"
+    rf"(?:\s*(?P<after>%|{_CURRENCY}|(?:{_WORD})(?:/(?:{_WORD}))?))?"
+)
+_SCALES = {"k": 3, "hundred": 2, "thousand": 3}
+_SCALES |= {"million": 6, "mn": 6, "m": 6, "billion": 9, "bn": 9, "b": 9, "trillion": 12, "tn": 12}
+_SAME_UNIT = {
+    "percent": "%",
+    **dict.fromkeys(("dollar", "dollars", "usd"), "$"),
+    **dict.fromkeys(("euro", "euros", "eur"), "€"),
+}
+_NEGATION = re.compile(
+    r"\b(?:not|no|never|none|nobody|nothing|nowhere|neither|nor|without|cannot|\w+n['’]t)\b"
+)
+
+
+def quantity_of(text: str) -> tuple[str, str] | None:
+    """The number that ``text`` is, in one spelling, and its unit, which may be empty.
+
+    ``$1,200.0`` is ``1200`` and ``$``, ``5 million`` is ``5000000``. None where it is none: a
+    sentence, or digits in groups that are not of three.
+    """
+    cleaned = unicodedata.normalize("NFKC", text).strip().rstrip(".").replace("−", "-")
+    found = _QUANTITY.fullmatch(cleaned)
+    if found is None or not any(character.isdigit() for character in found["digits"]):
+        return None
+    try:
+        value = Decimal(found["sign"] + re.sub(r"[,_' ]", "", found["digits"]))
+    except InvalidOperation:
+        return None
+    if found["scale"]:
+        value = value.scaleb(_SCALES[found["scale"].strip().casefold()])
+    if not value.is_finite() or abs(value.adjusted()) > 60:
+        return None
+    value = value.normalize() if value else Decimal(0)
+    units = [unit for unit in (found["before"], found["inner"], found["after"]) if unit]
+    names = [_SAME_UNIT.get(unit.casefold(), unit.casefold()) for unit in units]
+    return f"{value:f}", " ".join(dict.fromkeys(names))
 
 
 def number_of(text: str) -> str | None:
     """The number that ``text`` is, in one spelling (``$1,200.0`` is ``1200``); None if it is none.
 
-    A currency sign and one word of a unit are seen through; a sentence is no number.
+    A currency sign and one word of a unit are seen through; a percentage stays one.
     """
-    cleaned = _UNIT.sub("", unicodedata.normalize("NFKC", text).strip().rstrip("."))
-    cleaned = _SIGNS.sub("", cleaned).replace("−", "-")
-    if not re.search(r"\d", cleaned) or _NUMBER.fullmatch(cleaned) is None:
+    found = quantity_of(text)
+    if found is None:
         return None
-    percent = cleaned.endswith("%")
-    try:
-        value = Decimal(cleaned.rstrip("%").replace(",", ""))
-    except InvalidOperation:
-        return None
-    if not value.is_finite() or abs(value.adjusted()) > 60:
-        return None
-    value = value.normalize() if value else Decimal(0)
-    return f"{value:f}{'%' if percent else ''}"
+    number, unit = found
+    return f"{number}%" if unit == "%" else number
+
+
+def _vote_of(text: str) -> str | None:
+    """The number in ``text`` with its unit, so that 10 May is not 10 June; else the text."""
+    found = quantity_of(text)
+    if found is None:
+        return folded(text) or None
+    number, unit = found
+    return f"{number}%" if unit == "%" else f"{number} {unit}".strip()
 
 
 def folded(text: str) -> str:
@@ -63,7 +103,7 @@ def normaliser(ballot: Ballot, choices: Sequence[str]) -> Callable[[str], str | 
                 raise ConfigError("a vote on choices needs at least two of them")
             return lambda text: choice_of(text, choices)
         case "auto" | "text":
-            return lambda text: (number_of(text) or folded(text)) or None
+            return _vote_of
     raise ConfigError(f"vote must be auto, number, choices or text, not {ballot!r}")
 
 
@@ -111,7 +151,8 @@ class Count:
 def cosine_above(vectors: dict[str, Any], least: float) -> Callable[[str, str], bool]:
     """Whether two texts have vectors with a cosine of at least ``least``; numbers never do.
 
-    Two sentences that differ in one number are near each other, and are not one answer.
+    Two sentences that differ in one number, or in a "not", are near each other, and are not one
+    answer.
     """
     import numpy as np
 
@@ -119,6 +160,8 @@ def cosine_above(vectors: dict[str, Any], least: float) -> Callable[[str, str], 
         if number_of(a) is not None or number_of(b) is not None:
             return False
         if sorted(re.findall(r"\d+", a)) != sorted(re.findall(r"\d+", b)):
+            return False
+        if bool(_NEGATION.search(a)) is not bool(_NEGATION.search(b)):
             return False
         left, right = np.asarray(vectors[a]), np.asarray(vectors[b])
         norm = float(np.linalg.norm(left) * np.linalg.norm(right))

@@ -11,9 +11,17 @@ from langchain_core.runnables import Runnable
 from agentlab.chains.steps import needs
 from agentlab.errors import ConfigError, InvalidOutput
 from agentlab.events import Considered, Usage
-from agentlab.reasoning.models import copied, find_model, takes_history, with_settings
+from agentlab.reasoning.models import (
+    copied,
+    ends_in_steps,
+    find_model,
+    seed_of,
+    takes_history,
+    whole,
+    with_settings,
+)
 from agentlab.reasoning.program import Reasoning
-from agentlab.reasoning.results import answer_of, as_result
+from agentlab.reasoning.results import answer_of, as_result, ends_cut
 from agentlab.reasoning.steps import Ask, AskAll, Do, Program
 from agentlab.reasoning.votes import Ballot, Count, cosine_above, normaliser
 
@@ -44,7 +52,8 @@ def self_consistency(
     early loses nothing to asking one by one. Of equals the answer that came first wins.
 
     Args:
-        chain: gives a text, a message, or a dict with ``answer``, as ``chain_of_thought`` does.
+        chain: gives a text, a message, or a dict with ``answer``, as ``chain_of_thought`` does;
+            of another dict the vote is on all of it, of a chain of steps on its last one.
         n: the most paths.
         temperature: set on the models in ``chain``. A model's own ``seed`` becomes the first
             path's; each further path has the next one.
@@ -136,7 +145,7 @@ class SelfConsistency(Reasoning):
             size = min(size, self._together or size)
             asks = tuple(Ask(chains(len(paths) + k), input) for k in range(size))
             answers = yield AskAll(asks, tolerated=(InvalidOutput,))
-            taken = [_path(answer, self._ballot) for answer in answers]
+            taken = [self._path(answer) for answer in answers]
             yield from self._embed([path["vote"] for path in taken], vectors)
             for path in taken:
                 count.add(len(paths), path["vote"])
@@ -164,10 +173,11 @@ class SelfConsistency(Reasoning):
 
     def _chains(self) -> Callable[[int], Runnable[Any, Any]]:
         """The chain of each path: with seeds one after the other where its model has one."""
-        seed = getattr(find_model(self.chain), "seed", None)
-        if not isinstance(seed, int):
-            return lambda number: self.chain  # one chain, so that a batch is one batch
-        return lambda number: with_settings(self.chain, {"seed": seed + number})
+        chain = whole(self.chain)
+        seed = seed_of(chain)
+        if seed is None:
+            return lambda number: chain  # one chain, so that a batch is one batch
+        return lambda number: with_settings(chain, {"seed": seed + number})
 
     def _embed(self, votes: list[str | None], vectors: dict[str, Any]) -> Any:
         embeddings = self._embeddings
@@ -176,10 +186,9 @@ class SelfConsistency(Reasoning):
             found = yield Do(lambda: embeddings.embed_documents(new))
             vectors.update(zip(new, found, strict=True))
 
-
-def _path(output: Any, ballot: Callable[[str], str | None]) -> dict[str, Any]:
-    if isinstance(output, InvalidOutput):
-        return {"answer": output.text, "thought": "", "vote": None, "error": str(output)}
-    cut = getattr(output, "response_metadata", {}).get("finish_reason") == "length"
-    answer, thought = answer_of(output)
-    return {"answer": answer, "thought": thought, "vote": None if cut else ballot(answer)}
+    def _path(self, output: Any) -> dict[str, Any]:
+        if isinstance(output, InvalidOutput):
+            return {"answer": output.text, "thought": "", "vote": None, "error": str(output)}
+        answer, thought = answer_of(output, last=ends_in_steps(self.chain))
+        vote = None if ends_cut(output) else self._ballot(answer)
+        return {"answer": answer, "thought": thought, "vote": vote}

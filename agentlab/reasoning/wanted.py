@@ -4,26 +4,36 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from langchain_core.messages import BaseMessage
 from langchain_core.runnables import Runnable
 
-from agentlab.errors import ConfigError, InvalidOutput
-from agentlab.models._structured import parse_structured
+from agentlab.errors import ConfigError, GrammarError, InvalidOutput
+from agentlab.models._structured import parse_structured, was_cut
 from agentlab.reasoning.models import bare, holds, structured
 from agentlab.reasoning.results import answer_of
 
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """An answer's ``value`` and ``text``, and what is wrong with its form."""
+    """An answer's ``value`` and ``text``, and what is wrong with its form.
+
+    ``plain`` is what rules look at: of a structured answer its decoded values, a line each.
+    """
 
     value: Any
     text: str
     problems: tuple[str, ...] = ()
+
+    @property
+    def plain(self) -> str:
+        """The text without the escapes of JSON."""
+        if self.value is None or isinstance(self.value, str):
+            return self.text
+        return "\n".join(_lines("", _plain(self.value)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +90,7 @@ class Wanted:
             return self._of_structured(output)
         if isinstance(output, BaseMessage):
             text = str(output.text)
-            cut = output.response_metadata.get("finish_reason") == "length"
-            if cut and (self.given or self.grammar is not None):
+            if was_cut(output) and (self.given or self.grammar is not None):
                 return Read(None, text, ("it was cut before its end: it is too long",))
             return self._of_text(text, output)
         if self.schema is not None and not isinstance(output, str):
@@ -95,7 +104,7 @@ class Wanted:
         if not text and getattr(raw, "tool_calls", None):
             text = json.dumps(raw.tool_calls[0]["args"], ensure_ascii=False)
         error = output["parsing_error"]
-        if raw.response_metadata.get("finish_reason") == "length":
+        if was_cut(raw):
             return Read(None, text, ("it was cut before its end: it is too long",))
         if error is not None:
             return Read(None, text, (str(error),))
@@ -123,10 +132,8 @@ class Wanted:
 
     def _of_value(self, value: Any) -> Read:
         from langchain_core.messages import AIMessage
-        from pydantic import BaseModel
 
-        plain = value.model_dump(mode="json") if isinstance(value, BaseModel) else value
-        text = json.dumps(plain, ensure_ascii=False, default=str)
+        text = json.dumps(_plain(value), ensure_ascii=False, default=str)
         try:
             return Read(parse_structured(AIMessage(text), self.schema), text)
         except InvalidOutput as error:
@@ -138,6 +145,24 @@ class Wanted:
         return self.schema if isinstance(self.schema, dict) else convert_to_json_schema(self.schema)
 
 
+def _plain(value: Any) -> Any:
+    from pydantic import BaseModel
+
+    return value.model_dump(mode="json") if isinstance(value, BaseModel) else value
+
+
+def _lines(name: str, value: Any) -> Iterator[str]:
+    """Each text and number in ``value`` with the name it has there."""
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from _lines(f"{name}.{key}" if name else str(key), item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _lines(name, item)
+    elif value is not None:
+        yield f"{name}: {value}" if name else str(value)
+
+
 def wanted(
     schema: Any, choices: Sequence[str] | None, regex: str | None, grammar: str | None
 ) -> Wanted:
@@ -145,11 +170,14 @@ def wanted(
 
     Raises:
         ConfigError: more than one, or one that is malformed.
+        GrammarError: no JSON schema can be made of ``schema``.
     """
     given = {"schema": schema, "choices": choices, "regex": regex, "grammar": grammar}
     named = [name for name, value in given.items() if value is not None]
     if len(named) > 1:
         raise ConfigError(f"an answer is held to one form, not to {' and '.join(named)}")
+    if schema is not None:
+        _check_schema(schema)
     if choices is not None:
         texts = not isinstance(choices, str) and all(isinstance(c, str) and c for c in choices)
         if not choices or not texts:
@@ -162,6 +190,25 @@ def wanted(
         except re.error as error:
             raise ConfigError(f"the regex {regex!r} does not compile: {error}") from error
     return Wanted(schema, None if choices is None else tuple(choices), regex, grammar)
+
+
+def _check_schema(schema: Any) -> None:
+    import jsonschema
+    from langchain_core.utils.function_calling import convert_to_json_schema
+
+    if not isinstance(schema, dict | type):
+        raise ConfigError(
+            f"a schema is a pydantic class, a TypedDict or a JSON schema, not {schema!r}",
+            hint="read a file's schema with json.loads(Path(…).read_text())",
+        )
+    as_json = isinstance(schema, dict) and not schema.keys() & {"function", "parameters"}
+    try:
+        converted: Any = schema if as_json else convert_to_json_schema(schema)
+        jsonschema.validators.validator_for(converted).check_schema(converted)
+    except jsonschema.SchemaError as error:
+        raise GrammarError(f"not a JSON schema: {error.json_path}: {error.message}") from error
+    except (TypeError, ValueError, KeyError) as error:
+        raise GrammarError(f"no JSON schema can be made of {schema!r}: {error}") from error
 
 
 def _choice_schema(choices: Sequence[str]) -> dict[str, Any]:

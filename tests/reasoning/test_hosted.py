@@ -7,7 +7,7 @@ import json
 import pytest
 from pydantic import BaseModel, Field
 
-from agentlab.errors import InvalidOutput, RateLimited
+from agentlab.errors import ConfigError, InvalidOutput, RateLimited
 from agentlab.reasoning import chain_of_thought, self_consistency, tree_of_thought, validated
 from tests.reasoning.conftest import asks, kinds
 from tests.support.hosted import Lab, lab
@@ -48,6 +48,20 @@ def test_an_answer_that_is_no_json_is_refused_until_the_retries_end(lab: Lab, sa
     with pytest.raises(InvalidOutput):
         chain.invoke("Who?")
     assert len(lab.bodies) == 2
+
+
+def test_a_schema_needs_no_title_and_one_that_cannot_be_asked_for_is_told(lab: Lab) -> None:
+    lab.server.reply('{"name": "Ada"}')
+    schema = {
+        "type": "object",
+        "properties": {"name": {"type": "string"}},
+        "required": ["name"],
+        "additionalProperties": False,
+    }
+    assert validated(asks(lab.model()), schema=schema).invoke("Who?") == {"name": "Ada"}
+    if lab.name == "openai":
+        with pytest.raises(ConfigError, match="can't be held to this schema"):
+            validated(asks(lab.model()), schema={"type": "array", "items": {"type": "integer"}})
 
 
 def test_a_thought_and_its_answer_come_apart(lab: Lab) -> None:

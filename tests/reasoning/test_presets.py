@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from langchain_core.output_parsers import StrOutputParser
+from langchain_core.output_parsers import JsonOutputParser, StrOutputParser
 from langchain_core.runnables import RunnableLambda
 
 from agentlab import load_prompt, parallel, sequential
@@ -80,5 +80,6 @@ def test_a_chain_is_split_before_its_model() -> None:
     assert head is not None
     assert bare(last) is model or bare(last) == model
     assert split(model) == (None, model)
+    assert split(load_prompt("chat") | model | StrOutputParser())[1] is model
     with pytest.raises(ConfigError, match="does not end in a chat model"):
-        split(load_prompt("chat") | model | StrOutputParser())
+        split(load_prompt("chat") | model | JsonOutputParser())

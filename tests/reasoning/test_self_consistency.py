@@ -9,12 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from langchain_core.embeddings import Embeddings
 from langchain_core.language_models import BaseChatModel
+from langchain_core.output_parsers import StrOutputParser
 from langchain_core.runnables import RunnableLambda
 
+from agentlab import sequential
 from agentlab.errors import ConfigError, InvalidOutput, ModelError
 from agentlab.events import Considered
-from agentlab.reasoning import chain_of_thought, self_consistency
-from agentlab.reasoning.votes import Count, choice_of, number_of
+from agentlab.reasoning import chain_of_thought, self_consistency, validated
+from agentlab.reasoning.votes import Count, choice_of, normaliser, number_of
 from tests.reasoning.conftest import asks, says
 
 
@@ -34,6 +36,13 @@ from tests.reasoning.conftest import asks, says
         ("eighteen", None),
         ("", None),
         ("1e999999999", None),
+        ("12 percent", "12%"),
+        ("1 200", "1200"),
+        ("12 18", None),
+        ("5 km²", "5"),
+        ("5k", "5000"),
+        ("2.5 million dollars", "2500000"),
+        ("$3bn", "3000000000"),
     ],
 )
 def test_a_number_has_one_spelling(text: str, number: str | None) -> None:
@@ -44,6 +53,29 @@ def test_a_number_has_one_spelling(text: str, number: str | None) -> None:
 def test_no_text_breaks_it(text: str) -> None:
     found = number_of(text)
     assert found is None or number_of(found) == found
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("10 May", "10 June"),
+        ("5 am", "5 pm"),
+        ("5 million", "5"),
+        ("5 km", "5 miles"),
+        ("$5", "€5"),
+        ("12 18", "1218"),
+    ],
+)
+@pytest.mark.parametrize("vote", ["auto", "text"])
+def test_answers_with_another_unit_are_other_answers(vote: Any, one: str, other: str) -> None:
+    vote_of = normaliser(vote, ())
+    assert vote_of(one) != vote_of(other)
+
+
+def test_a_unit_may_be_written_in_another_way() -> None:
+    vote_of = normaliser("auto", ())
+    assert vote_of("5 KM.") == vote_of("5.0km") == "5 km"
+    assert vote_of("$1,200") == vote_of("1200 dollars") == "1200 $"
 
 
 def test_choices_whatever_their_case() -> None:
@@ -130,6 +162,30 @@ def test_each_path_has_its_own_seed_where_there_is_one() -> None:
     assert sorted(seeds) == [7, 8, 9]
 
 
+@pytest.mark.parametrize("wrapped", [lambda model: model.bind(seed=7), lambda model: model])
+def test_a_seed_that_is_bound_counts_on_too(wrapped: Any) -> None:
+    seeds = []
+
+    def note(message: Any) -> Any:
+        seeds.append(message.response_metadata["seed"])
+        return message
+
+    model = says("1", "1", "1").model_copy(update={"seed": 7})
+    chain = asks(wrapped(model)).bind() | RunnableLambda(note)
+    self_consistency(chain, n=3, early_stop=False).invoke("q")
+    assert sorted(seeds) == [7, 8, 9]
+
+
+def test_the_vote_is_on_all_of_a_structured_answer_and_on_the_last_step_of_a_chain() -> None:
+    schema = {"type": "object", "properties": {"name": {}, "age": {}}}
+    people = [{"name": "Ada", "age": 41}, {"name": "Bo", "age": 41}, {"age": 41, "name": "Ada"}]
+    chain = validated(asks(says(*people)), schema=schema)
+    result = self_consistency(chain, n=3, early_stop=False, together=1).invoke("q")
+    assert result["votes"] == {'{"age": 41, "name": "Ada"}': 2, '{"age": 41, "name": "Bo"}': 1}
+    steps = sequential(a=asks(says("x", "y")), b=asks(says("1", "1")) | StrOutputParser())
+    assert self_consistency(steps, n=2).invoke({"input": "q"})["votes"] == {"1": 2}
+
+
 class Nearby(Embeddings):
     """Texts that begin with the same word are near."""
 
@@ -151,6 +207,15 @@ def test_texts_are_one_answer_by_their_meaning() -> None:
         asks(says("paris 1999", "paris 1998")), n=2, vote="text", embeddings=Nearby()
     ).invoke("q")
     assert digits["votes"] == {"paris 1999": 1, "paris 1998": 1}
+    denied = self_consistency(
+        asks(says("paris is safe", "paris is not safe", "paris isn't safe")),
+        n=3,
+        vote="text",
+        embeddings=Nearby(),
+        early_stop=False,
+        together=1,
+    ).invoke("q")
+    assert denied["votes"] == {"paris is not safe": 2, "paris is safe": 1}
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,14 @@ from agentlab import handling, load_prompt, sequential
 from agentlab.boundary import Handler
 from agentlab.errors import ConfigError, GrammarError, InvalidOutput
 from agentlab.events import Considered
-from agentlab.reasoning import forbidden_words, max_words, second_look, validated
+from agentlab.reasoning import (
+    forbidden_words,
+    matches,
+    max_words,
+    personal_data,
+    second_look,
+    validated,
+)
 from tests.reasoning.conftest import asks, plain, says
 
 
@@ -97,6 +104,42 @@ async def test_rules_and_a_second_look_are_checks_like_the_others() -> None:
         rules=[second_look(says({"verdict": "no"}, {"verdict": "yes"}), "Is it polite?")],
     )
     assert await again.ainvoke("greet") == "Please come in"
+
+
+class Advert(BaseModel):
+    text: str
+    to: list[str] = []
+    phone: int = 0
+
+
+@pytest.mark.parametrize(
+    ("said", "rule"),
+    [
+        ('{"text": "Buy now\\ncheap"}', forbidden_words(["cheap"])),
+        ('{"text": "x", "to": ["ada\\u0040gull-rock.example.org"]}', personal_data("email")),
+        ('{"text": "x", "phone": 442079460958}', matches("(?s).*phone: 0.*")),
+    ],
+)
+def test_rules_are_given_what_a_structured_answer_says_not_how_json_writes_it(
+    said: str, rule: Any
+) -> None:
+    with pytest.raises(InvalidOutput, match="no answer of 1") as caught:
+        validated(asks(says(said)), schema=Advert, rules=[rule], retries=0).invoke("q")
+    assert caught.value.text == said
+    fine = '{"text": "Buy a quiet bell"}'
+    assert validated(asks(says(fine)), schema=Advert, rules=[rule]).invoke("q").text
+
+
+def test_a_seed_that_is_bound_is_another_one_when_asked_again() -> None:
+    seeds = []
+
+    def note(message: Any) -> str:
+        seeds.append(message.response_metadata["seed"])
+        return str(message.text)
+
+    chain = asks(says("no", "no", "yes").bind(seed=7)) | note
+    assert validated(chain, regex="yes").invoke("q") == "yes"
+    assert seeds == [7, 8, 9]
 
 
 def test_a_chain_without_a_model_at_its_end_is_run_again() -> None:
