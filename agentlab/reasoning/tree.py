@@ -13,14 +13,15 @@ State = Literal["open", "pruned", "chosen"]
 class Node:
     """A thought: what is added to those above it, how it was judged, and what follows from it.
 
-    ``score`` is from 0 to 1. ``state`` is ``pruned`` where it was given up, ``chosen`` on the way
+    ``score`` is from 0 to 1, None where there is no verdict: of the problem itself, and of what the
+    budget did not last for. ``state`` is ``pruned`` where it was given up, ``chosen`` on the way
     to the answer, else ``open``.
     """
 
     text: str
     depth: int = 0
     parent: Node | None = None
-    score: float = 1.0
+    score: float | None = None
     verdict: str = ""
     state: State = "open"
     children: list[Node] = field(default_factory=list)
@@ -44,7 +45,7 @@ class Node:
         """The tree below as plain values."""
         return {
             "text": self.text,
-            "score": round(self.score, 4),
+            "score": None if self.score is None else round(self.score, 4),
             "verdict": self.verdict,
             "state": self.state,
             "children": [child.as_dict() for child in self.children],
@@ -61,7 +62,7 @@ def as_text(tree: dict[str, Any], width: int = 90) -> str:
     def draw(children: list[dict[str, Any]], indent: str) -> None:
         for n, child in enumerate(children):
             last = n == len(children) - 1
-            said = f"{child['score']:.2f} {child['verdict']}".strip()
+            said = " ".join(part for part in (_number(child), child["verdict"]) if part)
             sign = _SIGNS[child["state"]]
             head = f"{indent}{'└─' if last else '├─'}{sign}[{said}] "
             lines.append(head + _short(child["text"], max(20, width - len(head))))
@@ -83,7 +84,7 @@ def as_mermaid(tree: dict[str, Any], width: int = 60) -> str:
             count += 1
             own = f"n{count}"
             lines.append(f'  {own}["{_label(child["text"], width)}"]')
-            said = f"{child['verdict']} {child['score']:.2f}".strip()
+            said = f"{child['verdict']} {_number(child)}".strip()
             lines.append(f'  {name} -->|"{_label(said, width)}"| {own}')
             if child["state"] in classes:
                 classes[child["state"]].append(own)
@@ -94,6 +95,10 @@ def as_mermaid(tree: dict[str, Any], width: int = 60) -> str:
     lines.append("  classDef pruned stroke-dasharray:4,color:#888")
     lines += [f"  class {','.join(names)} {kind}" for kind, names in classes.items() if names]
     return "\n".join(lines)
+
+
+def _number(node: dict[str, Any]) -> str:
+    return "not judged" if node["score"] is None else f"{node['score']:.2f}"
 
 
 def _short(text: str, width: int) -> str:

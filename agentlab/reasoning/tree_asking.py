@@ -6,9 +6,10 @@ from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from langchain_core.messages import BaseMessage
+from langchain_core.messages import AIMessage, BaseMessage
 
 from agentlab.errors import InvalidOutput
+from agentlab.prompts import load_prompt
 from agentlab.prompts.settings import configured
 from agentlab.reasoning.answers import AnswerKind
 from agentlab.reasoning.deciding import decision, verdict_of
@@ -80,7 +81,7 @@ class Searching:
         return found
 
     def judge(self, nodes: list[Node]) -> Generator[Any, Any, None]:
-        """Give each of ``nodes`` its verdict and score."""
+        """Give each of ``nodes`` its verdict and score; one whose verdict is none is given up."""
         if not nodes:
             return
         self._spend(len(nodes))
@@ -92,17 +93,39 @@ class Searching:
             )
             asks.append(decision(self._judging, messages, list(scores)))
         shared = asks[0].runnable  # one Runnable, so that they are one batch
-        outputs = yield AskAll(tuple(Ask(shared, ask.input) for ask in asks))
+        asked = tuple(Ask(shared, ask.input) for ask in asks)
+        outputs = yield AskAll(asked, tolerated=(InvalidOutput,))
         for node, output in zip(nodes, outputs, strict=True):
-            self._note(output["raw"] if isinstance(output, dict) else output)
-            node.verdict, shares = verdict_of(output, list(scores))
+            try:
+                if isinstance(output, InvalidOutput):
+                    raise output
+                self._note(output["raw"] if isinstance(output, dict) else output)
+                node.verdict, shares = verdict_of(output, list(scores))
+            except InvalidOutput:
+                node.state = "pruned"
+                continue
             node.score = sum(share * scores[name] for name, share in shares.items())
 
     def conclude(self, node: Node) -> Generator[Any, Any, str]:
-        """The answer, from the thoughts that lead to ``node``."""
+        """The answer, from the thoughts that lead to ``node``.
+
+        One that is none is asked for once more, with what is wrong, where a call is left.
+        """
         kind = self._asking.kind
         values = {**self._values(node), "answer": kind.told}
         messages = self._asking.prompts.answer.render(values)
+        try:
+            return (yield from self._answer(messages))
+        except InvalidOutput as error:
+            if self._calls >= self._asking.max_calls:
+                raise
+            self._calls += 1
+            told = load_prompt("reason/again").render({"problems": [str(error)]})
+            messages = [*messages, AIMessage(error.text or "…"), *told]
+        return (yield from self._answer(messages))
+
+    def _answer(self, messages: list[BaseMessage]) -> Generator[Any, Any, str]:
+        kind = self._asking.kind
         if holds(self._concluding) == "grammar":
             message = yield Ask(self._concluding.bind(regex=kind.pattern), messages)
             if message.response_metadata.get("finish_reason") == "length":

@@ -62,8 +62,9 @@ def tree_of_thought(
     - ``dfs``: the best one first, down to ``depth``; where all are given up it goes back to the
       next best one above. It ends at the first thought of full depth that is not given up.
 
-    The result is a dict: ``answer``, told from the best path; ``thoughts``, that path; ``score``;
-    ``tree``, nested mappings with ``text``, ``score``, ``verdict``, ``state`` and ``children``;
+    The result is a dict: ``answer``, told from the best path; ``thoughts``, that path; ``score``,
+    of its last thought, None where there is none; ``tree``, nested mappings with ``text``,
+    ``score``, ``verdict``, ``state`` and ``children``;
     ``picture`` and ``mermaid``, the tree drawn; ``stopped``, ``"calls"`` or ``"tokens"`` where the
     budget ran out, which leaves enough for the answer; ``usage`` and ``messages``.
 
@@ -97,10 +98,17 @@ def tree_of_thought(
         raise ConfigError(f"max_calls must be at least 3, not {max_calls!r}")
     if search not in ("bfs", "dfs", "beam"):
         raise ConfigError(f"search must be bfs, dfs or beam, not {search!r}")
+    if verdicts is not None and not isinstance(verdicts, Mapping):
+        raise ConfigError(
+            f"verdicts are a mapping of each to its score, not {verdicts!r}",
+            hint='such as {"yes": 1, "no": 0}',
+        )
     scores = dict(VERDICTS if verdicts is None else verdicts)
     check_choices(list(scores))
-    if not all(isinstance(s, int | float) and 0 <= s <= 1 for s in scores.values()):
+    if not all(_is_share(score) for score in scores.values()):
         raise ConfigError(f"the scores of verdicts are from 0 to 1, not {scores!r}")
+    if not _is_share(prune_below):
+        raise ConfigError(f"prune_below must be a number from 0 to 1, not {prune_below!r}")
     prompts = TreePrompts(load_prompt(propose), load_prompt(evaluate), load_prompt(conclude))
     asking = Asking(breadth, scores, max_calls, max_tokens, answer_kind(answer), prompts)
     return TreeOfThought(asked, asking, depth, search, keep or breadth, prune_below)
@@ -180,7 +188,7 @@ class TreeOfThought(Reasoning):
                 below += yield from self._expanded(run, node)
             level = [node for node in below if node.state == "open"]
             if self._search == "beam":
-                level.sort(key=lambda node: -node.score)
+                level.sort(key=_score, reverse=True)
                 for node in level[self._keep :]:
                     node.state = "pruned"
                 level = level[: self._keep]
@@ -191,7 +199,7 @@ class TreeOfThought(Reasoning):
         if node.depth == self._depth:
             return True
         children = yield from self._expanded(run, node)
-        for child in sorted(children, key=lambda child: -child.score):
+        for child in sorted(children, key=_score, reverse=True):
             if child.state == "open" and (yield from self._deep(run, child)):
                 return True
             child.state = "pruned"  # nothing below it was left: back to the next one
@@ -201,7 +209,7 @@ class TreeOfThought(Reasoning):
         children: list[Node] = yield from run.propose(node)
         yield from run.judge(children)
         for child in children:
-            if child.score < self._prune_below:
+            if child.score is not None and child.score < self._prune_below:
                 child.state = "pruned"
             detail = {"depth": child.depth, "score": child.score, "verdict": child.verdict}
             yield Considered("thought", child.text, {**detail, "state": child.state})
@@ -209,9 +217,20 @@ class TreeOfThought(Reasoning):
 
 
 def _best(root: Node) -> Node:
-    """The deepest thought that is left, and of those the best; the root where none is."""
-    nodes = [node for node in root.walk() if node.state == "open"]
-    return max(nodes, key=lambda node: (node.depth, node.score))
+    """The deepest thought that is left, and of those the best; the root where none is.
+
+    One that was not judged, since the budget ran out, is none.
+    """
+    nodes = [node for node in root.walk() if node.state == "open" and node.score is not None]
+    return max(nodes, key=lambda node: (node.depth, _score(node)), default=root)
+
+
+def _score(node: Node) -> float:
+    return node.score or 0.0
+
+
+def _is_share(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1
 
 
 def _problem(input: Any) -> str:

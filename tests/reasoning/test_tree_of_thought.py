@@ -88,7 +88,46 @@ def test_dfs_goes_back_from_a_dead_end_and_ends_at_the_first_whole_path() -> Non
 def test_where_all_is_given_up_the_answer_is_told_without_thoughts() -> None:
     asked = model(*verdicts("a:impossible"), proposals("", "a"))
     result = tree_of_thought(asked, breadth=1, depth=2).invoke("p")
-    assert (result["answer"], result["thoughts"]) == ("done", [])
+    assert (result["answer"], result["thoughts"], result["score"]) == ("done", [], None)
+    assert result["tree"]["children"][0]["score"] == 0
+
+
+@pytest.mark.parametrize("search", ["bfs", "beam", "dfs"])
+def test_thoughts_that_were_not_judged_are_never_the_best(search: Any) -> None:
+    asked = model(
+        *verdicts("a:likely", "b:impossible"), proposals("", "a", "b"), proposals("a", "aa", "ab")
+    )
+    tree = tree_of_thought(asked, breadth=2, depth=3, search=search, max_calls=6)
+    result = tree.invoke("p")
+    assert (result["stopped"], result["thoughts"], result["score"]) == ("calls", ["a"], 0.5)
+    assert [child["score"] for child in result["tree"]["children"][0]["children"]] == [None, None]
+    assert "[not judged] aa" in result["picture"]
+    assert '|"not judged"|' in result["mermaid"]
+
+
+def test_a_verdict_that_is_none_gives_up_its_thought_only() -> None:
+    wrong = {"when": {"last": ". b\n\nCan the problem"}, "say": "perhaps"}
+    asked = model(wrong, *verdicts("a:likely"), proposals("", "a", "b"))
+    result = tree_of_thought(asked, breadth=2, depth=1).invoke("p")
+    assert result["thoughts"] == ["a"]
+    assert [child["state"] for child in result["tree"]["children"]] == ["chosen", "pruned"]
+
+
+def test_an_answer_that_is_none_is_asked_for_once_more_with_what_is_wrong() -> None:
+    def asked(*said: str) -> Any:
+        told = [{"when": {"contains": "What is the answer?"}, "say": text} for text in said]
+        return says(*verdicts("a:likely"), proposals("", "a"), *told)
+
+    wrong, right = '{"answer": "six"}', '{"answer": 6}'
+    tree = tree_of_thought(asked(wrong, right), breadth=1, depth=1, answer="number")
+    result = tree.invoke("p")
+    assert (result["answer"], result["usage"]["model_calls"]) == ("6", 4)
+    for replies, budget in (((wrong, wrong), 60), ((wrong, right), 3)):
+        tree = tree_of_thought(
+            asked(*replies), breadth=1, depth=1, answer="number", max_calls=budget
+        )
+        with pytest.raises(InvalidOutput):
+            tree.invoke("p")
 
 
 def test_proposals_that_were_cut_are_a_dead_end_and_at_the_root_an_error() -> None:
@@ -159,6 +198,8 @@ def test_the_pictures() -> None:
         ({"max_calls": 2}, "max_calls"),
         ({"verdicts": {"yes": 1, "yeah": 0}}, "first letters"),
         ({"verdicts": {"yes": 2, "no": 0}}, "from 0 to 1"),
+        ({"verdicts": ["yes", "no"]}, "verdicts are a mapping"),
+        ({"prune_below": "x"}, "prune_below must be a number"),
     ],
 )
 def test_wrong_arguments(arguments: Any, told: str) -> None:
