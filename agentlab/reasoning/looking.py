@@ -6,7 +6,7 @@ from collections.abc import Generator
 from typing import Any
 
 from agentlab.prompts import Prompt, load_prompt
-from agentlab.reasoning.deciding import decide
+from agentlab.reasoning.deciding import decide, decision
 from agentlab.reasoning.models import chat_model, with_settings
 from agentlab.untrusted import NOTICE, wrap
 
@@ -24,8 +24,12 @@ def second_look(
         model: a chat model, perhaps another than the one that wrote the text.
         question: such as "Is the text polite?"; yes means that all is well.
         problem: what is told where the answer is no.
+
+    Raises:
+        ConfigError: the model can be held to no form.
     """
     asked = with_settings(chat_model(model, "second_look"), {"temperature": 0.0})
+    decision(asked, (), (_YES, _NO))  # a model that can give no verdict is told now
     return SecondLook(asked, question, problem, load_prompt(prompt))
 
 

@@ -159,6 +159,11 @@ def test_a_model_that_can_be_held_to_nothing_is_told_the_form() -> None:
     assert seen.messages[0][0].text == "q\n\nAnswer with one of these only: a, b"
 
 
+def test_a_second_look_needs_a_model_that_can_be_held_to_a_verdict() -> None:
+    with pytest.raises(ConfigError, match="can be held to no form"):
+        second_look(plain("yes"), "Is it polite?")
+
+
 def test_it_is_a_step_and_a_part() -> None:
     chain = sequential(
         person=validated(asks(says(ADA)), schema=Person), year=lambda v: v["person"].age
