@@ -4,17 +4,40 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 _EMAIL = re.compile(r"[\w.+%-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63})+")
 _PHONE = re.compile(r"(?<![\w.+])(?:\+|00)?\(?\d[\d\s().\-/]{5,18}\d(?!\w)")
-_CARD = re.compile(r"(?<!\d)\d(?:[ -]?\d){12,18}(?!\d)")
-_IBAN = re.compile(r"(?<!\w)[A-Z]{2}\d{2}(?: ?[A-Z0-9]){11,30}(?!\w)")
+_DIGIT_RUN = re.compile(r"(?<!\d)\d(?:[ -]?\d){12,40}(?!\d)")
+_IBAN = re.compile(r"(?<!\w)[A-Z]{2}\d{2}(?: ?[A-Z0-9]){11,30}(?!\w)", re.IGNORECASE)
 _IP = re.compile(
     r"(?<![\w.])\d{1,3}(?:\.\d{1,3}){3}(?![\w.]*\d)|(?<![\w:])[0-9a-fA-F:]{2,39}(?![\w:])"
 )
+_IBAN_DIGITS = 10  # at least: words after two digits are none
 _SSN = re.compile(r"(?<![\d-])(?!000|666|9\d\d)\d{3}-(?!00)\d{2}-(?!0000)\d{4}(?![\d-])")
-_DATE = re.compile(r"\d{4}[-./]\d{1,2}[-./]\d{1,2}|\d{1,2}[-./]\d{1,2}[-./]\d{2,4}")
+_VERSION = re.compile(
+    r"(?:\bv|\bver|\bversion|\brelease|\bbuild|\bfirmware)\.?\s*\Z", re.IGNORECASE
+)
+_DAY, _YEAR = r"(?:0?[1-9]|[12]\d|3[01])", r"(?:1\d|20)\d\d"
+_ALONE, _ENDED = r"(?<![\d+])(?<!\d[-./ ,'])", r"(?![-./ ,']?\d)"
+# Digits in groups that are something else than a telephone number.
+_OTHER = re.compile(
+    "|".join(
+        (
+            rf"(?<!\d)(?<!\d[-./]){_YEAR}[-./]{_DAY}[-./]{_DAY}(?![-./]?\d)",  # dates
+            rf"(?<!\d)(?<!\d[-./]){_DAY}[-./]{_DAY}[-./](?:{_YEAR}|\d\d)(?![-./]?\d)",
+            r"(?<!\d)\d{1,2}:\d\d(?::\d\d)?(?!\d)",  # times
+            rf"{_ALONE}{_YEAR}\s*[-–/]\s*{_YEAR}{_ENDED}",  # years
+            rf"{_ALONE}[1-9]\d?(?P<gap>[ .,'])\d{{3}}(?:(?P=gap)\d{{3}})+{_ENDED}",  # 1 000 000
+            rf"{_ALONE}[1-9]\d\d(?P<gap2>[ .,'])\d{{3}}(?:(?P=gap2)\d{{3}})*(?P=gap2)000{_ENDED}",
+            r"\bISBN(?:-1[03])?:?\s*[\d -]{9,17}[\dX]",
+            r"(?<!\d)97[89][- ]\d{1,5}[- ]\d{1,7}[- ]\d{1,6}[- ]\d(?!\d)",
+            r"(?<![\d.])\d{1,3}(?:\.\d{1,3}){3}(?!\.?\d)",  # addresses and versions
+        )
+    ),
+    re.IGNORECASE,
+)
+_WHOLE_PHONE = re.compile(r"(?<![\w.+-])0[1-9]\d{7,9}(?![\w-])")
 
 
 def find_personal_data(text: str, kinds: Iterable[str]) -> list[str]:
@@ -27,18 +50,48 @@ def _email(text: str) -> bool:
 
 
 def _phone(text: str) -> bool:
-    """7 to 15 digits (E.164's most), written in groups or with a sign of a country."""
-    for match in _PHONE.finditer(text):
+    """7 to 15 digits (E.164's most), in groups or with a sign of a country; or 9 to 11 after a 0.
+
+    Dates, times, years, amounts, ISBNs and addresses of the internet are no telephone numbers.
+    """
+    rest = _OTHER.sub(lambda found: "x" * len(found[0]), text)
+    for match in _PHONE.finditer(rest):
         written = match.group()
         digits = sum(character.isdigit() for character in written)
         grouped = written.startswith(("+", "00")) or re.search(r"\d[\s().\-/]+\d", written)
-        if grouped and 7 <= digits <= 15 and not _DATE.fullmatch(written.strip()):
+        if grouped and 7 <= digits <= 15:
+            return True
+    return _WHOLE_PHONE.search(rest) is not None
+
+
+def _card(text: str) -> bool:
+    """13 to 19 digits with their check digit, also where others follow: a date, or a code."""
+    for match in _DIGIT_RUN.finditer(text):
+        if any(_is_card(digits) for digits in _cards_in(re.findall(r"\d+", match.group()))):
             return True
     return False
 
 
-def _card(text: str) -> bool:
-    return any(_luhn(re.sub(r"\D", "", m.group())) for m in _CARD.finditer(text))
+def _cards_in(groups: list[str]) -> Iterator[str]:
+    """All digits together, and those of groups in a row, none of which is a day or a month."""
+    yield "".join(groups)
+    for begin in range(len(groups)):
+        digits = ""
+        for group in groups[begin:]:
+            digits += group
+            if len(group) < 3 or len(digits) > 19:
+                break
+            yield digits
+
+
+def _is_card(digits: str) -> bool:
+    return 13 <= len(digits) <= 19 and not _is_isbn(digits) and _luhn(digits)
+
+
+def _is_isbn(digits: str) -> bool:
+    if len(digits) != 13 or not digits.startswith(("978", "979")):
+        return False
+    return sum(int(d) * (3 if n % 2 else 1) for n, d in enumerate(digits)) % 10 == 0
 
 
 def _luhn(digits: str) -> bool:
@@ -53,9 +106,9 @@ def _iban(text: str) -> bool:
     """ISO 13616: the remainder by 97 of the digits, letters from 10 on, is 1."""
     for match in _IBAN.finditer(text):
         groups = match.group().split(" ")
-        for end in range(len(groups), 0, -1):  # words in capitals may follow
+        for end in range(len(groups), 0, -1):  # words may follow
             code = "".join(groups[:end])
-            if 15 <= len(code) <= 34:
+            if 15 <= len(code) <= 34 and sum(sign.isdigit() for sign in code) >= _IBAN_DIGITS:
                 moved = code[4:] + code[:4]
                 if int("".join(str(int(sign, 36)) for sign in moved)) % 97 == 1:
                     return True
@@ -64,6 +117,8 @@ def _iban(text: str) -> bool:
 
 def _ip(text: str) -> bool:
     for match in _IP.finditer(text):
+        if _VERSION.search(text[max(0, match.start() - 20) : match.start()]):
+            continue
         try:
             address = ipaddress.ip_address(match.group())
         except ValueError:

@@ -41,6 +41,15 @@ def check(*rules: Any, text: str) -> list[str]:
         ("IBAN GB82 WEST 1234 5698 7654 32 PLEASE", ["iban"]),
         ("from 192.0.2.44 and 2001:db8::8", ["ip"]),
         ("SSN 123-45-6789", ["ssn"]),
+        ("4111 1111 1111 1111 12/27", ["card"]),
+        ("4111-1111-1111-1111-123", ["card"]),
+        ("4111 1111 1111 1111 123", ["card"]),
+        ("call 0612345678 or 06.12.34.56.78", ["phone"]),
+        ("0612345678", ["phone"]),
+        ("+33 612 345 678", ["phone"]),
+        ("555-123-4567", ["phone"]),
+        ("1 800 555 0199", ["phone"]),
+        ("gb82 west 1234 5698 7654 32 please", ["iban"]),
     ],
 )
 def test_personal_data_is_found(text: str, kinds: list[str]) -> None:
@@ -58,6 +67,11 @@ def test_personal_data_is_found(text: str, kinds: list[str]) -> None:
         "version 1.2.3 of localhost 127.0.0.1",
         "at 12:30:45 the ratio was 3:2",
         "user @home and a.b",
+        "the war (1939-1945), then 2019 - 2023",
+        "on 2024-05-12 10:30, or 01.02.2024 - 03.02.2024",
+        "1 000 000 people and 12 345 678 euros, 500 000 000 more, or 1.000.000",
+        "ISBN 978-3-16-148410-0, ISBN 0-306-40615-2 and 9783161484100",
+        "version 1.2.3.4 and firmware v10.2.3.4",
     ],
 )
 def test_what_only_looks_like_it_is_left_alone(text: str) -> None:
