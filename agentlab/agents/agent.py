@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator
 from contextlib import aclosing, closing
-from typing import Any
+from typing import Any, cast
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage, ToolMessage
@@ -24,6 +24,8 @@ from agentlab.errors import ConfigError, RunError
 from agentlab.events import Answer, Event
 from agentlab.memory import Memory
 
+_MOST_NODES = 1_000_000  # of the graph in one run
+
 
 class Agent(Runnable[Any, Any]):
     """See :func:`~agentlab.agents.create_agent`.
@@ -38,6 +40,7 @@ class Agent(Runnable[Any, Any]):
     """
 
     takes_history = True
+    takes_sources = True
 
     def __init__(
         self,
@@ -65,6 +68,7 @@ class Agent(Runnable[Any, Any]):
         """Run to the end.
 
         ``input`` is a text, ``{"input", "history"}``, or messages; None resumes a durable run.
+        ``"sources"`` may name what else the input was made from, such as a file.
 
         Raises:
             ConfigError: the input is wrong.
@@ -165,7 +169,9 @@ class Agent(Runnable[Any, Any]):
     # -- preparing ---------------------------------------------------------------------------
 
     def _configured(self, config: RunnableConfig | None, usage: UsageCounter) -> RunnableConfig:
-        return usage.attached_to({"run_name": "agent", **ensure_config(config)})
+        # Steps are counted by our own limits, so the graph's must not come before them.
+        given = {"run_name": "agent", **ensure_config(config), "recursion_limit": _MOST_NODES}
+        return usage.attached_to(cast(RunnableConfig, given))
 
     def _modes(self) -> dict[str, Any]:
         durable = {"durability": "sync"} if self._checkpointer is not None else {}
@@ -201,7 +207,7 @@ class Agent(Runnable[Any, Any]):
 
     def _begun(self, input: Any, thread: str | None, saved: Any) -> tuple[Any, RunContext]:
         """The graph's input, and what the run's steps share."""
-        run = RunContext(resumed=input is None)
+        run = RunContext(resumed=input is None, memory=self.memory)
         if thread is not None:
             run.journal = Journal(self._checkpointer, thread)
         if input is None:
@@ -220,8 +226,7 @@ class Agent(Runnable[Any, Any]):
         task, history = read_input(input)
         messages: list[BaseMessage] = [task]
         if history is not None:
-            shown = self.memory.view(history) if self.memory is not None else history
-            messages = [*without_ids(shown), task]
+            messages = [*without_ids(history), task]
             if saved is not None:
                 messages = [_remove_all(), *messages]
         return {"messages": messages}, run

@@ -5,12 +5,13 @@ from __future__ import annotations
 import difflib
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from langchain_core.messages import AIMessage, BaseMessage, ToolMessage
 from langchain_core.messages import ToolCall as Call
 
-from agentlab.agents.approval import Approve, aask_person, ask_person, is_tainted, needs_approval
+from agentlab.agents.approval import Approve, aask_person, ask_person, needs_approval
 from agentlab.agents.limits import (
     SAME_CALL,
     Limits,
@@ -24,7 +25,7 @@ from agentlab.agents.stepping import RunContext
 from agentlab.errors import ToolError
 from agentlab.events import ToolCall, ToolResult
 from agentlab.recording.ordering import in_lane
-from agentlab.tools import observation, policy_of
+from agentlab.tools import is_assumed, observation, policy_of
 
 
 class Caller:
@@ -48,14 +49,18 @@ class Caller:
             self._check(call, messages)
             approved = call
             if self._must_ask(call, messages, begun):
-                approved = ask_person(self._approve, call)
+                with self._pause(run):
+                    approved = ask_person(
+                        self._approve, call, assumed=is_assumed(self._tools[call["name"]])
+                    )
+            left = self._left(call, run)
         except ToolError as error:
             return self._told(call, _refusal(call, error), show)
         show(ToolCall(call["id"] or "", call["name"], approved["args"]))
         if run.journal:
             run.journal.begin(call)
         try:
-            with until(self._left(run)), _lane_of(call, messages, run):
+            with until(left), _lane_of(call, messages, run):
                 result = handler(request.override(tool_call=approved))
         except OutOfTime:
             result = _refusal(call, _late(call))
@@ -79,14 +84,18 @@ class Caller:
             self._check(call, messages)
             approved = call
             if self._must_ask(call, messages, begun):
-                approved = await aask_person(self._approve, call)
+                with self._pause(run):
+                    approved = await aask_person(
+                        self._approve, call, assumed=is_assumed(self._tools[call["name"]])
+                    )
+            left = self._left(call, run)
         except ToolError as error:
             return self._told(call, _refusal(call, error), show)
         show(ToolCall(call["id"] or "", call["name"], approved["args"]))
         if run.journal:
             await run.journal.abegin(call)
         try:
-            with until(self._left(run)), _lane_of(call, messages, run):
+            with until(left), _lane_of(call, messages, run):
                 result = await handler(request.override(tool_call=approved))
         except OutOfTime:
             result = _refusal(call, _late(call))
@@ -121,11 +130,19 @@ class Caller:
                     hint="it was not run again; say so in the answer",
                 )
             return True
-        return needs_approval(tool, self._approve, is_tainted(messages, self._tools))
+        return needs_approval(tool, self._approve, messages, self._tools)
 
-    def _left(self, run: RunContext) -> float | None:
-        seconds = self._limits.seconds
-        return None if seconds is None else max(0.0, seconds - run.seconds)
+    def _pause(self, run: RunContext) -> AbstractContextManager[None]:
+        return run.pauses.pause() if self._approve is not None else nullcontext()
+
+    def _left(self, call: Call, run: RunContext) -> float | None:
+        """The seconds that ``call`` may take, None for no limit."""
+        if self._limits.seconds is None:
+            return None
+        left = self._limits.seconds - run.seconds
+        if left <= 0:
+            raise _late(call)
+        return left
 
     def _told(self, call: Call, result: ToolMessage, show: Any) -> ToolMessage:
         show(ToolCall(call["id"] or "", call["name"], call["args"]))

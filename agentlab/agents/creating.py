@@ -11,7 +11,7 @@ from langchain_core.tools import BaseTool
 from langchain_core.tools import tool as as_tool
 
 from agentlab.agents.agent import Agent
-from agentlab.agents.approval import Approve
+from agentlab.agents.approval import Approve, warn_of_refusals
 from agentlab.agents.asking import Strategy
 from agentlab.agents.calling import Caller
 from agentlab.agents.limits import Limits
@@ -67,6 +67,8 @@ def create_agent(
     native = has_native_tools(bare)
     loaded = load_prompt(prompt or (NATIVE_PROMPT if native else TEXT_PROMPT))
     guarded = _guarded(tools)
+    if approve is None:
+        warn_of_refusals(guarded)
     by_name = {tool.name: tool for tool in guarded}
     notice = NOTICE if any(policy_of(tool).untrusted for tool in guarded) else ""
     asked = configured(bare.bind(**bound) if bound else bare, loaded.config)

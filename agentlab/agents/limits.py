@@ -12,7 +12,7 @@ from typing import Literal
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolCall, ToolMessage
 
-from agentlab import cancellation
+from agentlab import cancellation, clock
 from agentlab.cancellation import Cancellation
 from agentlab.errors import ConfigError, TurnCancelled
 
@@ -116,6 +116,36 @@ def tokens_of(run: Sequence[BaseMessage]) -> int:
 def results_of(run: Sequence[BaseMessage]) -> dict[str, ToolMessage]:
     """The results of the tool calls in ``run``, by the call's id."""
     return {m.tool_call_id: m for m in run if isinstance(m, ToolMessage)}
+
+
+class Pauses:
+    """The time in which a person thinks, which counts for no limit. Calls may wait side by side."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._waiting = 0
+        self._since = 0.0
+        self._over = 0.0
+
+    @contextmanager
+    def pause(self) -> Iterator[None]:
+        """Nothing of what the block takes counts."""
+        with self._lock:
+            if not self._waiting:
+                self._since = clock.monotonic()
+            self._waiting += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._waiting -= 1
+                if not self._waiting:
+                    self._over += clock.monotonic() - self._since
+
+    def until(self, now: float) -> float:
+        """The seconds of all pauses until ``now``."""
+        with self._lock:
+            return self._over + (now - self._since if self._waiting else 0.0)
 
 
 class OutOfTime(Exception):

@@ -13,11 +13,21 @@ from langchain_core.tools import BaseTool
 from agentlab import clock
 from agentlab.agents.asking import Show, Strategy, aask, ask
 from agentlab.agents.journal import Journal
-from agentlab.agents.limits import Limits, OutOfTime, Stopped, model_calls_of, reached, split, until
+from agentlab.agents.limits import (
+    Limits,
+    OutOfTime,
+    Pauses,
+    Stopped,
+    model_calls_of,
+    reached,
+    split,
+    until,
+)
 from agentlab.agents.room import Room, asum_up, sum_up
 from agentlab.agents.views import View, is_untrusted, view_of
 from agentlab.errors import ContextOverflow
 from agentlab.events import Event, Token
+from agentlab.memory import Memory
 from agentlab.prompts import Prompt
 from agentlab.recording.ordering import Lane, current_lane, in_lane
 from agentlab.untrusted import wrap
@@ -34,11 +44,24 @@ class RunContext:
     journal: Journal | None = None
     resumed: bool = False
     lane: Lane = field(default_factory=current_lane)
+    memory: Memory | None = None
+    pauses: Pauses = field(default_factory=Pauses)
+    _view: list[BaseMessage] | None = None
 
     @property
     def seconds(self) -> float:
-        """How long it runs."""
-        return clock.monotonic() - self.started
+        """How long it runs, without the time in which a person was asked."""
+        now = clock.monotonic()
+        return now - self.started - self.pauses.until(now)
+
+    def shown(self, messages: Sequence[BaseMessage]) -> list[BaseMessage]:
+        """``messages`` with the history as the memory shows it; it does not change in a run."""
+        history, turn = split(messages)
+        if self.memory is None or not history:
+            return list(messages)
+        if self._view is None:
+            self._view = self.memory.view(history)
+        return [*self._view, *turn]
 
 
 class Stepper:
@@ -131,7 +154,7 @@ class _Plan:
         self._limits = stepper._limits
         self._show = show
         self._shown: list[str] = []
-        self.messages = list(messages)
+        self.messages = run.shown(messages)
         self.room = run.room
         turn = split(messages)[1]
         self.task = turn[0].text if turn else ""

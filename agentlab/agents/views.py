@@ -54,6 +54,8 @@ def view_of(
 
 
 def _shown(message: BaseMessage, tools: Mapping[str, BaseTool], most: int | None) -> BaseMessage:
+    if isinstance(message, HumanMessage) and untrusted.SOURCES in message.response_metadata:
+        return HumanMessage(message.content, name=message.name)  # a mark of our own
     if not isinstance(message, ToolMessage):
         return message
     text = message.text if most is None else shorten(message.text, most)

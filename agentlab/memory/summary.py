@@ -22,6 +22,7 @@ from agentlab.memory.background import Background
 from agentlab.memory.base import History, Memory, history_of
 from agentlab.memory.trimming import whole
 from agentlab.memory.turns import Turn, split, system_of
+from agentlab.untrusted import sources_of, with_sources
 
 logger = logging.getLogger("agentlab.memory")
 
@@ -77,7 +78,7 @@ class SummaryBufferMemory(Memory):
         if not done:
             return list(history)
         summed = [m for turn in (parts.head, *parts.turns[:done]) for m in turn]
-        shown = _with_summary(system_of(summed), summary)
+        shown = _with_summary(system_of(summed), summary, sources_of(summed))
         return shown + [m for turn in parts.turns[done:] for m in turn]
 
     def summary(self, history: Sequence[BaseMessage]) -> str:
@@ -185,12 +186,16 @@ def _prompt(prompt: str | Runnable[Any, Any]) -> Runnable[Any, Any]:
     return load_prompt(prompt)
 
 
-def _with_summary(system: list[BaseMessage], summary: str) -> list[BaseMessage]:
+def _with_summary(
+    system: list[BaseMessage], summary: str, sources: Sequence[str]
+) -> list[BaseMessage]:
     """One system message where there was one: many chat templates allow no second."""
     text = INTRODUCTION + summary
+    marks = with_sources(sources)  # a summary of text from outside is text from outside
     if system and isinstance(system[-1].content, str):
-        return [*system[:-1], SystemMessage(f"{system[-1].content}\n\n{text}")]
-    return [*system, SystemMessage(text)]
+        text = f"{system[-1].content}\n\n{text}"
+        return [*system[:-1], SystemMessage(text, response_metadata=marks)]
+    return [*system, SystemMessage(text, response_metadata=marks)]
 
 
 def _digests(turns: Sequence[Turn]) -> list[str]:

@@ -13,7 +13,7 @@ from agentlab.errors import ConfigError
 from agentlab.events import Answer, Event, Token, Warned
 from agentlab.memory import BufferMemory, Memory, parse_memory
 from agentlab.session.answering import Answering
-from agentlab.session.attaching import read_attachment
+from agentlab.session.attaching import as_attachment, read_attachment
 from agentlab.session.conversation import Conversation
 from agentlab.session.inspecting import Context, context_of
 from agentlab.session.journal import Journal
@@ -22,6 +22,7 @@ from agentlab.session.steering import Steering
 from agentlab.session.store import Store
 from agentlab.session.target import Target
 from agentlab.session.tree import Node
+from agentlab.untrusted import ATTACHED, sources_of, with_sources
 
 
 class Session(Conversation):
@@ -213,6 +214,14 @@ class Session(Conversation):
         """
         self._attached.append(read_attachment(path))
 
+    def attach_text(self, name: str, data: bytes) -> None:
+        """Put the text ``data`` before the next question, as a file called ``name``.
+
+        Raises:
+            ConfigError: it is too large, or is no text.
+        """
+        self._attached.append(as_attachment(name, data))
+
     # Going on elsewhere
 
     def fork(self, name: str | None = None) -> Session:
@@ -268,7 +277,8 @@ class Session(Conversation):
         """Add the question ``text`` below ``parent``: on the disk, or not there at all."""
         if not text.strip() and not self._attached:
             raise ConfigError("there is nothing to send: the text is empty")
-        node = Node(HumanMessage(self._with_attachments(text)), parent)
+        marks = with_sources([ATTACHED] if self._attached else [])
+        node = Node(HumanMessage(self._with_attachments(text), response_metadata=marks), parent)
         before = self._tree.head, self._tree.undone
         self._tree.add(node)
         self._tree.undone = []
@@ -293,8 +303,11 @@ class Session(Conversation):
         assert isinstance(user.message, HumanMessage)
         answering = Answering(self._tree, user, lambda nodes: self._keep(nodes, force=True))
         try:
-            view = self._memory.view([m for turn in self.turns[:-1] for m in turn.shown])
-            return answering, self._target.input(self.system, view, user.message)
+            said = [m for turn in self.turns[:-1] for m in turn.shown]
+            view = self._memory.view(said)
+            # Of all that was said: an answer may rest on what the memory shows no more.
+            sources = sources_of([*said, user.message])
+            return answering, self._target.input(self.system, view, user.message, sources)
         except BaseException as error:
             answering.fail(error)
             raise

@@ -10,14 +10,16 @@ from __future__ import annotations
 
 from agentlab.tools.guarded import GuardedTool, guard, observation
 from agentlab.tools.loading import ToolInfo, describe_tool, list_tools, load_tools, tool_file
-from agentlab.tools.policy import ToolPolicy, policy_of
+from agentlab.tools.policy import ToolPolicy, UnstatedPolicy, is_assumed, policy_of
 
 __all__ = [
     "GuardedTool",
     "ToolInfo",
     "ToolPolicy",
+    "UnstatedPolicy",
     "describe_tool",
     "guard",
+    "is_assumed",
     "list_tools",
     "load_tools",
     "observation",

@@ -41,6 +41,7 @@ class GuardedTool(BaseTool):
     inner: BaseTool
     policy: ToolPolicy
     file: Path | None = None
+    assumed: bool = False  # nobody told the policy
 
     # What LangChain asks of a tool
 
@@ -157,6 +158,7 @@ def guard(
     """
     if isinstance(tool, GuardedTool):
         return tool if policy is None else guard(tool.inner, policy, file=file or tool.file)
+    assumed = policy is None
     policy = policy or ToolPolicy(side_effects=True)
     if policy.isolate and file is None:
         raise ToolDefinitionError(
@@ -175,6 +177,7 @@ def guard(
         inner=tool,
         policy=policy,
         file=file,
+        assumed=assumed,
     )
     return recordable(guarded)
 

@@ -42,7 +42,18 @@ class ToolPolicy:
             raise ValueError(f"max_result must be at least 100 characters, not {self.max_result!r}")
 
 
+class UnstatedPolicy(UserWarning):
+    """A tool came without a policy, so it will be refused where it may have side effects."""
+
+
 def policy_of(tool: BaseTool) -> ToolPolicy:
     """The policy of ``tool``; of one that has none, the careful one: it may have side effects."""
     policy = getattr(tool, "policy", None)
     return policy if isinstance(policy, ToolPolicy) else ToolPolicy(side_effects=True)
+
+
+def is_assumed(tool: BaseTool) -> bool:
+    """Whether nobody told the policy of ``tool``."""
+    return not isinstance(getattr(tool, "policy", None), ToolPolicy) or bool(
+        getattr(tool, "assumed", False)
+    )

@@ -5,18 +5,22 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from langchain_core.messages import AIMessage, HumanMessage
 from langchain_core.tools import tool
 
-from agentlab import ToolPolicy, cancellable, create_agent
+from agentlab import Limits, ToolPolicy, cancellable, create_agent
+from agentlab.agents.calling import Caller
+from agentlab.agents.stepping import RunContext
 from agentlab.errors import TurnCancelled
 from agentlab.events import Token, ToolCall
 from agentlab.recording import cassette
 from agentlab.session import Session
 from agentlab.tools import guard
-from tests.agents.parts import acts, call, native, text
+from tests.agents.parts import Effects, acts, call, native, run, text
 
 
 @tool
@@ -96,3 +100,36 @@ def test_a_run_is_replayed_without_model_and_tools(tmp_path: Any) -> None:
     assert done == ["door"]
     assert first["answer"] == again["answer"] == "A door."
     assert [m.text for m in first["messages"]] == [m.text for m in again["messages"]]
+
+
+def slow_yes(_: Any) -> bool:
+    time.sleep(0.8)
+    return True
+
+
+@pytest.mark.parametrize("asynchronous", [False, True])
+async def test_a_person_may_take_time(asynchronous: bool) -> None:
+    effects = Effects()
+    both = {"tool_calls": [{"name": "send", "args": {"text": t}} for t in "ab"]}
+    agent = create_agent(
+        native(both, "Done."), [effects.tool()], approve=slow_yes, limits=Limits(seconds=0.7)
+    )
+    result = await agent.ainvoke("Go.") if asynchronous else run(agent)[0]
+    assert sorted(effects.done) == ["a", "b"]
+    assert result["stopped"] is None
+
+
+def test_no_tool_is_begun_when_time_is_over() -> None:
+    effects = Effects()
+    caller = Caller({"send": effects.tool()}, Limits(seconds=0.001), None)
+    made = {"name": "send", "args": {"text": "a"}, "id": "1", "type": "tool_call"}
+    context = RunContext()
+    time.sleep(0.01)
+    request = SimpleNamespace(
+        tool_call=made,
+        runtime=SimpleNamespace(context=context, stream_writer=lambda _: None),
+        state={"messages": [HumanMessage("Go."), AIMessage("", tool_calls=[made])]},
+    )
+    result = caller.call(request, lambda _: pytest.fail("it was begun"))
+    assert "the time for this task is over" in result.text
+    assert effects.done == []

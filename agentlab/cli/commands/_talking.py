@@ -73,6 +73,7 @@ def options_of(
     tools: str | None,
     docs: str | None,
     preset: str | None,
+    approve: str = "",
 ) -> Options:
     """The options as a chat takes them.
 
@@ -102,4 +103,5 @@ def options_of(
         attach=tuple(attach or ()),
         tools=tuple(name.strip() for name in (tools or "").split(",") if name.strip()),
         docs=docs,
+        approve=approve,
     )

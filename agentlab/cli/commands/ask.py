@@ -42,6 +42,13 @@ def ask(
     params: Params = None,
     preset: Preset = None,
     attach: Attach = None,
+    approve: Annotated[
+        str,
+        typer.Option(
+            metavar="all|none",
+            help="Decide beforehand on tools with side effects, where nobody can be asked.",
+        ),
+    ] = "",
     as_json: Annotated[
         bool, typer.Option("--json", help="Write every event as a line of JSON.")
     ] = False,
@@ -54,6 +61,17 @@ def ask(
     from agentlab.cli.repl.asking import answer_once
 
     options = options_of(
-        model, params, memory, system, prompt, session, latest, attach, tools, docs, preset
+        model,
+        params,
+        memory,
+        system,
+        prompt,
+        session,
+        latest,
+        attach,
+        tools,
+        docs,
+        preset,
+        approve,
     )
     answer_once(Console(), options, " ".join(question or []), as_json=as_json)

@@ -10,12 +10,31 @@ from typing import Any
 
 from agentlab import cancellation
 from agentlab.cli.console import Console
+from agentlab.errors import ConfigError
 
 _POLL = 0.1  # seconds between looks at Ctrl-C
 
 
-def approver() -> Callable[[Any], bool | str] | None:
-    """What asks the person at the terminal; None where there is none."""
+CHOICES = ("all", "none")
+
+
+def approver(decided: str = "") -> Callable[[Any], bool | str] | None:
+    """What asks the person at the terminal; None where there is none.
+
+    Then what has side effects runs only while there is no text from outside. ``all`` and ``none``
+    decide beforehand.
+
+    Raises:
+        ConfigError: ``decided`` is something else.
+    """
+    if decided not in ("", *CHOICES):
+        raise ConfigError(
+            f"--approve {decided!r:.80} is no decision",
+            hint="all runs every tool, none runs no tool with side effects; without it you are "
+            "asked",
+        )
+    if decided:
+        return lambda _: decided == "all"
     if not (sys.stdin and sys.stdin.isatty() and sys.stderr.isatty()):
         return None
     return _ask

@@ -22,8 +22,10 @@ def answer_once(console: Console, options: Options, question: str, *, as_json: b
     from agentlab.cli.jsonlines import write_event
     from agentlab.cli.repl.turn import answer
 
-    text = _question(question, has_files=bool(options.attach))
+    text, piped = _question(question, has_files=bool(options.attach))
     chat = Chat.open(options)
+    if piped:
+        chat.session.attach_text("stdin", piped)
     if chat.name:
         chat.keep()
     answer(
@@ -36,10 +38,8 @@ def answer_once(console: Console, options: Options, question: str, *, as_json: b
         chat.session.settle()
 
 
-def _question(given: str, *, has_files: bool) -> str:
-    """The question with what is piped in before it, or what is piped in as the question."""
-    from agentlab.session.attaching import as_attachment
-
+def _question(given: str, *, has_files: bool) -> tuple[str, bytes]:
+    """The question and what is piped in beside it; or what is piped in as the question."""
     piped = _piped() if given == STDIN or not _is_terminal() else b""
     if given in ("", STDIN):
         try:
@@ -48,8 +48,8 @@ def _question(given: str, *, has_files: bool) -> str:
             raise ConfigError("stdin is not UTF-8 text") from error
         if not text and not has_files:
             raise ConfigError("there is no question", hint='agentlab ask "…", or pipe it in')
-        return text
-    return f"{as_attachment('stdin', piped)}\n\n{given}" if piped.strip() else given
+        return text, b""
+    return given, piped if piped.strip() else b""
 
 
 def _piped() -> bytes:

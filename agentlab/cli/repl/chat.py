@@ -37,7 +37,8 @@ SAMPLING = (
 class Options:
     """What a chat is opened with; None and empty is what the session has, or the default.
 
-    ``latest`` opens the session that was used last; ``docs`` is the folder of an index, or ``off``.
+    ``latest`` opens the session that was used last; ``docs`` is the folder of an index, or ``off``;
+    ``approve`` is who decides on side effects, see :func:`~agentlab.cli.repl.approving.approver`.
     """
 
     model: str | None = None
@@ -50,6 +51,7 @@ class Options:
     attach: tuple[str, ...] = ()
     tools: tuple[str, ...] = ()
     docs: str | None = None
+    approve: str = ""
 
 
 class Chat:
@@ -74,6 +76,7 @@ class Chat:
         pending: str | None = None,
         tools: tuple[str, ...] = (),
         docs: str = "",
+        approve: str = "",
     ) -> None:
         self.store = store
         self.session = session
@@ -83,6 +86,7 @@ class Chat:
         self.prompt = prompt
         self.tools = tools
         self.docs = docs
+        self.approve = approve
         self.attached: list[str] = []
         self._pending = pending
         self.loading = Loading(self.model)
@@ -115,16 +119,17 @@ class Chat:
             raise
         docs = folder_of((known or {}).get("docs", "") if options.docs is None else options.docs)
         try:
-            target = build(loaded, prompt, options.tools, docs)
+            target = build(loaded, prompt, options.tools, docs, options.approve)
         except AgentLabError as error:
             _hint(error, "without its documents: --docs off", docs and options.docs is None)
             raise
         if known is not None and name is not None:
             session = Session.load(name, target, options.memory, store, options.system)
-            chat = cls(store, session, spec, parameters, loaded, prompt, None, options.tools, docs)
+            name = None
         else:
             session = Session(target, options.memory, store=store, system=options.system)
-            chat = cls(store, session, spec, parameters, loaded, prompt, name, options.tools, docs)
+        made = (store, session, spec, parameters, loaded, prompt, name)
+        chat = cls(*made, options.tools, docs, options.approve)
         for path in options.attach:
             chat.attach(path)
         return chat
@@ -226,7 +231,7 @@ class Chat:
 
         same = (spec, parameters) == (self.spec, self.parameters)
         loaded = self._loaded if same else load_model(spec, **parameters)
-        target = build(loaded, prompt, self.tools, self.docs)
+        target = build(loaded, prompt, self.tools, self.docs, self.approve)
         old = self.session.memory
         memory = parse_memory(old.spec, Target(target).model)
         memory.restore(old.state())

@@ -20,7 +20,13 @@ def folder_of(docs: str) -> str:
     return "" if docs in ("", NO_DOCS) else str(Path(docs).expanduser().absolute())
 
 
-def build(model: BaseChatModel, prompt: str, tools: tuple[str, ...] = (), docs: str = "") -> Any:
+def build(
+    model: BaseChatModel,
+    prompt: str,
+    tools: tuple[str, ...] = (),
+    docs: str = "",
+    approve: str = "",
+) -> Any:
     """The prompt and ``model`` that a session talks to.
 
     With ``tools`` it is an agent, with ``docs`` (the folder of an index) answers from these
@@ -48,7 +54,7 @@ def build(model: BaseChatModel, prompt: str, tools: tuple[str, ...] = (), docs: 
         from agentlab.agents import create_agent
         from agentlab.cli.repl.approving import approver
 
-        return create_agent(model, tools, prompt=own, approve=approver())
+        return create_agent(model, tools, prompt=own, approve=approver(approve))
     if prompt == NO_PROMPT:
         return model
     loaded = load_prompt(prompt)

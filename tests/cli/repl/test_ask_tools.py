@@ -1,0 +1,46 @@
+"""``ask`` with tools, in pipes: what has side effects, and what is the answer."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.conftest import agentlab, project
+from tests.cli.repl.test_approving import SEND
+
+__all__ = ["agentlab", "project"]
+
+
+@pytest.fixture
+def tools() -> None:
+    folder = Path(os.environ["AGENTLAB_PROJECT"]) / "tools"
+    folder.mkdir(parents=True)
+    (folder / "send.py").write_text(SEND)
+
+
+@pytest.mark.usefixtures("tools")
+@pytest.mark.parametrize(
+    ("piped", "more", "done"),
+    [
+        ("", (), True),
+        ("Send hello.", (), False),
+        ("Send hello.", ("--approve", "all"), True),
+        ("", ("--approve", "none"), False),
+    ],
+)
+def test_after_text_from_a_pipe_nothing_is_done_unasked(
+    agentlab: Any, script: Any, project: Path, piped: str, more: tuple[str, ...], done: bool
+) -> None:
+    spec = script({"tool_calls": [{"name": "send", "args": {"text": "hello"}}]}, "Done.")
+    ran = agentlab("ask", "Sum it up.", "-m", spec, "--tools", "send", *more, stdin=piped)
+    assert (ran.stdout, ran.returncode) == ("Done.\n", 0), ran.stderr
+    assert (project / "sent.txt").exists() == done
+
+
+def test_another_decision_is_told(agentlab: Any, script: Any) -> None:
+    ran = agentlab("ask", "Hi", "-m", script("x"), "--tools", "calculator", "--approve", "maybe")
+    assert ran.returncode == 2
+    assert "'maybe' is no decision" in ran.stderr
