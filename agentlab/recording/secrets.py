@@ -51,20 +51,41 @@ def _looks_random(text: str) -> bool:
     return len(text) >= 8 and (mixed or len(text) >= 20) and _entropy(text) >= 2.75
 
 
+def _is_user_and_password(text: str) -> bool:
+    """Whether ``text`` is ``user:password`` in base64."""
+    data = text.rstrip("=").replace("-", "+").replace("_", "/")
+    try:
+        plain = base64.b64decode(data + "=" * (-len(data) % 4)).decode()
+    except ValueError:  # also what is no UTF-8
+        return False
+    return ":" in plain and plain.isprintable()
+
+
 def _rule(name: str, triggers: str, pattern: str, accept: Callable[[str], bool] = bool) -> Rule:
     return Rule(name, tuple(triggers.split()), re.compile(pattern), accept)
 
 
+# "token", but not one by which a list goes on (page_token).
+_UNPAGED = (
+    r"(?<!page)(?<!page[_-])(?<!next)(?<!next[_-])(?<!sync)(?<!sync[_-])(?<!continuation)"
+    r"(?<!continuation[_-])token"
+)
 _NAMES = (
     r"api[_-]?key|apikey|access[_-]?key|secret[_-]?key|account[_-]?key|client[_-]?secret|secret|"
     r"private[_-]?key|password|passwd|passphrase|pwd|credentials?|auth[_-]?token|"
-    r"access[_-]?token|refresh[_-]?token|session[_-]?token|token"
+    rf"access[_-]?token|refresh[_-]?token|session[_-]?token|{_UNPAGED}"
+)
+# Not tokenizer, nor what is told of a token: token_id, tokenType.
+_NAMED = (
+    rf"(?:{_NAMES})(?<!token)|{_UNPAGED}(?!i[sz])"
+    r"(?!s?[_-]?(?:ids?|types?|counts?|limit|budget|usage|length|names?|path|ur[il]|endpoint)\b)"
 )
 _ASSIGN = r"[\w.-]{0,40}\\?[\"']?\s{0,4}(?:=>|:=|[:=])\s{0,4}\\?[\"']?"
+_PARTED = r"(?:(?:[\s+]|%20){1,4}|\s{0,4}[:=]\s{0,4}\\?[\"']?)"  # a scheme and its value
 # Named values: a password need not look random, a token has to.
 _PASSWORD = re.compile(r"(?i)(pass|pwd|secret|credential|api[_-]?key|authorization|cookie)")
 _FIELD = re.compile(
-    rf"(?i)^(.*[_.-])?({_NAMES}|authorization|x-api-key|cookie|set-cookie)$|[a-z](Key|Token|Secret)$"
+    rf"(?i)^(.*[_.-])?({_NAMES}|authorization|x-api-key|cookie|set-cookie)$|[a-z](Key|{_UNPAGED}|Secret)$"
 )
 
 RULES = (
@@ -91,12 +112,15 @@ RULES = (
     _rule("sendgrid", "sg.", r"\bSG\.[\w-]{16,}\.[\w-]{16,}"),
     _rule("jwt", "eyj", r"\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]{8,}"),
     _rule("url", "://", r"\b[a-zA-Z][\w+.-]{1,20}://[^\s:/@\"'<>]{0,100}:([^\s/@\"'<>\[]{3,200})@"),
-    _rule("authorization", "bearer basic authorization cookie",
-          r"(?i)\b(?:bearer|basic|(?:authorization|(?:set-)?cookie)\\?[\"']?\s{0,4}[:=]\s{0,4}"
-          r"\\?[\"']?(?:bearer\s+|basic\s+|token\s+)?)\s{0,4}([A-Za-z0-9._~+/=-]{8,})",
-          _looks_random),
+    _rule("authorization", "authorization cookie",
+          r"(?i)\b(?:authorization|(?:set-)?cookie)\\?[\"']?\s{0,4}[:=]\s{0,4}"
+          r"\\?[\"']?(?:(?:bearer|basic|token)\s+)?\s{0,4}([A-Za-z0-9._~+/=-]{8,})", _looks_random),
+    _rule("authorization", "bearer",
+          rf"(?i)\bbearer{_PARTED}([A-Za-z0-9._~+/=-]{{8,}})", _looks_random),
+    _rule("authorization", "basic",
+          rf"(?i)\bbasic{_PARTED}([A-Za-z0-9+/_-]{{8,}}={{0,2}})", _is_user_and_password),
     _rule("assignment", "key secret token password passwd passphrase pwd credential",
-          rf"(?i)(?:{_NAMES}){_ASSIGN}([A-Za-z0-9._~+/=!@#$%^&*-]{{8,}})", _looks_random),
+          rf"(?i)(?:{_NAMED}){_ASSIGN}([A-Za-z0-9._~+/=!@#$%^&*-]{{8,}})", _looks_random),
 )  # fmt: skip
 
 _ENV_NAME = re.compile(r"(?i)(key|token|secret|passw|passphrase|credential|auth)")

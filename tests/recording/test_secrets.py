@@ -33,6 +33,10 @@ def mixed(rng: random.Random, count: int) -> str:
     return chars(rng, count - 2) + "7q"
 
 
+def basic(rng: random.Random) -> str:
+    return base64.b64encode(f"admin:{mixed(rng, 12)}".encode()).decode()
+
+
 # Of each kind: the text that holds the secret, and the secret.
 KINDS: dict[str, Callable[[random.Random], tuple[str, str]]] = {
     "openai": lambda r: ((s := f"sk-{mixed(r, 40)}"), s),
@@ -46,6 +50,9 @@ KINDS: dict[str, Callable[[random.Random], tuple[str, str]]] = {
     "stripe": lambda r: ((s := "sk_live_" + mixed(r, 24)), s),
     "jwt": lambda r: ((s := f"eyJ{mixed(r, 20)}.{mixed(r, 30)}.{mixed(r, 30)}"), s),
     "bearer": lambda r: (f"Authorization: Bearer {(s := mixed(r, 32))}", s),
+    "bearer alone": lambda r: (f"send bearer {(s := mixed(r, 32))}", s),
+    "basic alone": lambda r: (f"send it as Basic {(s := basic(r))} please", s),
+    "basic": lambda r: (f'{{"Authorization": "Basic {(s := basic(r))}"}}', s),
     "curl": lambda r: (f"curl -H 'X-API-Key: {(s := mixed(r, 32))}' http://x", s),
     "assignment": lambda r: (f"export SERVICE_API_KEY={(s := mixed(r, 24))}", s),
     "json": lambda r: (json.dumps({"client_secret": (s := mixed(r, 24)), "n": 1}), s),
@@ -139,7 +146,7 @@ PLACES = ("message", "answer", "stream", "tool", "error", "document", "schema", 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_planted_secrets(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """20 kinds in 8 places, with two values each: 320 secrets."""
+    """23 kinds in 8 places, with two values each: 368 secrets."""
     monkeypatch.setenv("MY_SERVICE_TOKEN", ENVIRONMENT)
     for place in PLACES:
         for seed in range(2):
@@ -171,8 +178,18 @@ def test_what_is_no_secret_stays() -> None:
         "The key: a minor. API key rotation is due; token: hello world",
         "sha256 3f786850e387550fdab836ed7e6dc881de23001b",
         "/home/me true us",
+        "https://learn.example.com/visual-basic/getting-started-2024/part1",
+        "https://example.com/basic/course101a/lesson-2b and basic-auth-2617a",
+        "basic javascript2024, BASIC_programming1964, Basic html5css3course",
+        "the ring-bearer/frodo9baggins of bearer_of_news2024",
+        "https://example.com/list?page_token=CAUQAA1234&pageToken=CAUQAA1235",
+        "?next_token=CAUQAA1234 nextToken=CAUQAA1234 continuation-token: abc123def456",
+        "tokenId=1234567a token_type: urn2ietf3params token_url=/oauth2/v1/token",
+        "tokenizer = cl100k_base, tokenization: wordpiece30k",
     ):
         assert scrubber.text(text) == text
+    plain: dict[str, Any] = {"token_usage": {"total": 3}, "nextPageToken": "CAUQAA1234"}
+    assert scrubber.value(plain) is plain
     plain = {"token_usage": {"total": 3}, "key": "a", "max_tokens": 5, "next_token": "hello"}
     assert scrubber.value(plain) is plain
 
@@ -195,6 +212,27 @@ def test_pieces_join_to_the_scrubbed_text() -> None:
         clean = scrubber.pieces(pieces)
         assert len(clean) == len(pieces)
         assert "".join(clean) == scrubber.text(text) != text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "token=a1b2c3d4e5f6",
+        "TOKEN: a1b2c3d4e5f6",
+        "apiToken=a1b2c3d4e5f6",
+        "access_token=a1b2c3d4e5f6",
+        "token_id_secret=a1b2c3d4e5f6",
+        "bot_token = 'a1b2c3d4e5f6'",
+        "bearer%20a1b2c3d4e5f6",
+        "bearer=a1b2c3d4e5f6",
+        "Cookie: a1b2c3d4e5f6",
+        "Authorization: Basic a1b2c3d4e5f6",
+        "authorization=Basic a1b2c3d4e5f6",
+        "Proxy-Authorization: token a1b2c3d4e5f6",
+    ],
+)
+def test_values_that_are_told_to_be_secret(text: str) -> None:
+    assert "a1b2c3d4e5f6" not in Scrubber(environ={}).text(text)
 
 
 def test_values_under_secret_names() -> None:
