@@ -68,10 +68,13 @@ def configured(target: Any, config: Mapping[str, Any]) -> Any:
     from langchain_core.runnables import RunnableSequence, RunnableWithFallbacks
     from langchain_core.runnables.base import RunnableBindingBase
 
+    from agentlab.models._parameters import not_taken
+
     if not config:
         return target
     if isinstance(target, BaseChatModel):
         fields = type(target).model_fields
+        config = {k: v for k, v in config.items() if k not in not_taken(target)}
         update = {k: v for k, v in config.items() if k in fields}
         update = {k: v for k, v in update.items() if k not in target.model_fields_set}
         copied = target.model_copy(update=update) if update else target

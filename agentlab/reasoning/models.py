@@ -20,6 +20,7 @@ from langchain_core.runnables.base import RunnableBinding, RunnableBindingBase
 from agentlab.boundary import recordable
 from agentlab.chains import Chain
 from agentlab.errors import AgentLabError, ConfigError, InvalidOutput
+from agentlab.models._parameters import not_taken
 from agentlab.models._structured import parse_structured, was_cut
 from agentlab.reasoning.program import Reasoning
 
@@ -182,12 +183,15 @@ def with_settings(runnable: Any, settings: Mapping[str, Any]) -> Any:
     """``runnable`` with ``settings`` on each chat model in it, over what they have.
 
     Nothing is changed in place. Looks into bindings, sequences, mappings, fallbacks, chains and
-    reasoning; what has no model comes back as it is, the same object.
+    reasoning; what has no model comes back as it is, the same object. A setting that a model is
+    known to refuse is left out.
     """
     if not settings:
         return runnable
     if isinstance(runnable, BaseChatModel):
         fields = type(runnable).model_fields
+        fixed = not_taken(runnable)
+        settings = {k: v for k, v in settings.items() if k not in fixed}
         model = _updated(runnable, {k: v for k, v in settings.items() if k in fields})
         bound = {k: v for k, v in settings.items() if k not in fields}
         return model.bind(**bound) if bound else model

@@ -49,10 +49,10 @@ def with_preset(runnable: Any, name: str) -> Any:
     Raises:
         ConfigError: there is no such preset, or no chat model in it.
     """
-    from agentlab.reasoning.models import with_settings
+    from agentlab.reasoning.models import find_model, with_settings
 
     changed = with_settings(runnable, preset(name))
-    if changed is runnable:
+    if changed is runnable and find_model(runnable) is None:
         raise ConfigError(
             f"there is no chat model in {type(runnable).__name__} to set {name} on",
             hint="give a chat model, prompt | model or a chain of them",

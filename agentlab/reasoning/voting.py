@@ -73,9 +73,12 @@ def self_consistency(
             raise ConfigError(f"{name} must be a whole number of at least {least}, not {value!r}")
     if not 0 < min_similarity <= 1:
         raise ConfigError(f"min_similarity must be above 0 and at most 1, not {min_similarity!r}")
+    number = isinstance(temperature, int | float) and not isinstance(temperature, bool)
+    if not number or not 0 <= temperature < float("inf"):
+        raise ConfigError(f"temperature must be a number of at least 0, not {temperature!r}")
     normaliser(vote, choices)
     hot = with_settings(chain, {"temperature": temperature})
-    if hot is chain:
+    if hot is chain and find_model(chain) is None:
         raise ConfigError(
             f"there is no chat model to be seen in {type(chain).__name__}, "
             "so its temperature can't be set",

@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 from pydantic import BaseModel, Field
 
+from agentlab import load_prompt
 from agentlab.errors import ConfigError, InvalidOutput, RateLimited
-from agentlab.reasoning import chain_of_thought, self_consistency, tree_of_thought, validated
+from agentlab.models import openai
+from agentlab.reasoning import (
+    chain_of_thought,
+    self_consistency,
+    tree_of_thought,
+    validated,
+    with_preset,
+)
 from tests.reasoning.conftest import asks, kinds
 from tests.support.hosted import Lab, lab
+from tests.support.openai_server import openai_server
 
 __all__ = ["lab"]
 
@@ -39,6 +49,24 @@ def test_a_wrong_answer_is_sent_back_with_what_is_wrong(lab: Lab) -> None:
         "age: input should be less than or equal to 150"
         in second["messages"][2]["content"].casefold()
     )
+
+
+@pytest.mark.parametrize("name", ["gpt-5-mini", "o1", "o3", "o4-mini", "gpt-4o", "gpt-5-chat"])
+def test_a_reasoning_model_is_given_no_temperature(name: str, tmp_path: Path) -> None:
+    with openai_server() as server:
+        model = openai.create(name, base_url=server.url, api_key="none")
+        file = tmp_path / "warm.md"
+        file.write_text("---\nconfig: {temperature: 0.3}\n---\n# user\n{{ input }}")
+        for _ in range(4):
+            server.reply("6")
+        self_consistency(asks(model), n=1).invoke("q")
+        with_preset(asks(model), "email").invoke("q")
+        (load_prompt(file) | model).invoke("q")
+        sent = [request.body.get("temperature") for request in server.requests]
+    expected = [0.7, 0.2, 0.3] if name in ("gpt-4o", "gpt-5-chat") else [None] * 3
+    if name == "o1":
+        expected = [1.0] * 3  # what LangChain gives it
+    assert sent == expected
 
 
 @pytest.mark.parametrize("said", ['{"name": "Ada", "ag', "", "Ada is 41."])

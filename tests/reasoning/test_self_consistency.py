@@ -226,6 +226,9 @@ def test_texts_are_one_answer_by_their_meaning() -> None:
         ({"vote": "most"}, "vote must be"),
         ({"vote": "choices"}, "at least two"),
         ({"min_similarity": 0}, "min_similarity"),
+        ({"temperature": "hot"}, "temperature must be"),
+        ({"temperature": -1}, "temperature must be"),
+        ({"temperature": float("nan")}, "temperature must be"),
     ],
 )
 def test_wrong_arguments(arguments: Any, told: str) -> None:
