@@ -56,7 +56,8 @@ def chain_of_thought(
 
     Args:
         model: a chat model, also with parameters bound to it, or its spec.
-        prompt: asks the question. How to answer is put behind its last user message.
+        prompt: asks the question. How to answer is put behind its last user message. Of its
+            ``config`` ``stop`` and ``max_tokens`` are left out: they are for an answer at once.
         examples: each ``{"input", "thought", "answer"}``, shown as turns.
         answer: ``"text"`` (one line), ``"number"``, a list of choices, or a compiled pattern.
         max_lines: lines of thought, of a local model.
@@ -78,8 +79,10 @@ def chain_of_thought(
                 f"an example of a chain of thought has {', '.join(_EXAMPLE_KEYS)}, not {example!r}"
             )
     loaded = load_prompt(prompt)
+    # Where a direct answer ends says nothing of a thought: these are left to the model.
+    config = {k: v for k, v in loaded.config.items() if k not in ("stop", "max_tokens")}
     return ChainOfThought(
-        configured(asked, loaded.config), loaded, phrase, examples, answer_kind(answer), max_lines
+        configured(asked, config), loaded, phrase, examples, answer_kind(answer), max_lines
     )
 
 

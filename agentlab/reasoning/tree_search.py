@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from langchain_core.language_models import BaseChatModel
+from langchain_core.prompt_values import PromptValue
 from langchain_core.runnables import Runnable
 
 from agentlab.errors import ConfigError
@@ -236,6 +237,8 @@ def _is_share(value: Any) -> bool:
 def _problem(input: Any) -> str:
     if isinstance(input, Mapping):
         input = next((input[key] for key in ("input", "question") if key in input), None)
+    if isinstance(input, PromptValue):  # of a prompt before it
+        input = "\n\n".join(message.text for message in input.to_messages())
     text = getattr(input, "text", input)
     if not isinstance(text, str) or not text.strip():
         raise ConfigError(

@@ -53,6 +53,13 @@ def test_what_is_no_number_is_refused(value: Any) -> None:
         answer_kind("number").read(value)
 
 
+def test_where_a_direct_answer_of_the_prompt_ends_does_not_cut_the_thought() -> None:
+    long = {"thought": "a bell, " * 30, "answer": "Bimbam"}
+    chain = chain_of_thought(says(json.dumps(long, indent=1)), "examples/product-name")
+    assert chain.invoke({"product": "a bell"})["answer"] == "Bimbam"
+    assert (chain.model.temperature, chain.model.max_tokens, chain.model.stop) == (0.8, None, None)
+
+
 async def test_async_stream_batch_and_events_say_the_same() -> None:
     def chain() -> Any:
         return chain_of_thought(says(THINKS, THINKS))

@@ -7,6 +7,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from agentlab.cli.app import new_app
+from agentlab.cli.commands._reasoning import (
+    AnswerKind,
+    Choices,
+    Cot,
+    Reasoned,
+    Regex,
+    Schema,
+    Tree,
+    Vote,
+    Votes,
+)
 from agentlab.cli.commands._talking import Preset
 
 if TYPE_CHECKING:
@@ -54,15 +65,14 @@ def run(
         str | None, typer.Option(metavar="STEP", help="Run no further than this step.")
     ] = None,
     preset: Preset = None,
-    cot: Annotated[
-        bool, typer.Option("--cot", help="Think step by step first; for a prompt.")
-    ] = False,
-    votes: Annotated[
-        int | None,
-        typer.Option(
-            "--self-consistency", metavar="N", help="The answer that most of N answers agree on."
-        ),
-    ] = None,
+    cot: Cot = False,
+    tree: Tree = False,
+    answer: AnswerKind = None,
+    votes: Votes = None,
+    vote: Vote = None,
+    choices: Choices = None,
+    regex: Regex = None,
+    schema: Schema = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Write every event as a line of JSON.")
     ] = False,
@@ -79,6 +89,8 @@ def run(
     from agentlab.cli.console import Console
     from agentlab.cli.values import read_input, read_params, read_values
 
+    reasoned = Reasoned(cot, tree, answer, votes, vote, choices, regex, schema)
+    reasoned.check()
     values = read_values(texts or [], jsons or [])
     parameters = read_params(params or [])
     if seed is not None:
@@ -87,11 +99,8 @@ def run(
         from agentlab.reasoning.presets import preset as settings_of
 
         parameters = {**settings_of(preset), **parameters}
-    runnable = _loaded(chain, model, parameters, until, cot)
-    if votes is not None:
-        from agentlab.reasoning import self_consistency
-
-        runnable = self_consistency(runnable, n=votes)
+    runnable = _loaded(chain, model, parameters, until, reasoned)
+    runnable = reasoned.around(runnable, parameters.get("temperature"))
 
     from agentlab.chains.steps import needs
 
@@ -121,7 +130,11 @@ def show(
 
 
 def _loaded(
-    name: str, model: str | None, parameters: dict[str, Any], until: str | None, cot: bool
+    name: str,
+    model: str | None,
+    parameters: dict[str, Any],
+    until: str | None,
+    reasoned: Reasoned,
 ) -> Runnable[Any, Any]:
     import sys
     from pathlib import Path
@@ -133,7 +146,9 @@ def _loaded(
     here = str(Path.cwd())
     if here not in sys.path:
         sys.path.insert(0, here)
-    runnable = _of_prompt(name, model, parameters, cot) or load_chain(name, model, **parameters)
+    runnable = _of_prompt(name, model, parameters, reasoned) or load_chain(
+        name, model, **parameters
+    )
     if until is None:
         return runnable
     if not isinstance(runnable, Chain):
@@ -142,35 +157,31 @@ def _loaded(
 
 
 def _of_prompt(
-    name: str, model: str | None, parameters: dict[str, Any], cot: bool
+    name: str, model: str | None, parameters: dict[str, Any], reasoned: Reasoned
 ) -> Runnable[Any, Any] | None:
     """The prompt ``name`` and a model; None where it is a chain's name, or none at all.
 
     Raises:
-        ConfigError: there is no such prompt, and a chain of thought needs one.
+        ConfigError: there is no such prompt, and what thinks first needs one.
     """
     from agentlab.chains.library import CHAINS
     from agentlab.errors import ChainError, PromptError
     from agentlab.models import load_model
     from agentlab.prompts import load_prompt
 
+    thinking = reasoned.thinking
     if name in CHAINS or ":" in name:
-        if cot:
+        if thinking:
             raise ChainError(
-                f"{name} is a chain, and --cot is for a prompt",
-                hint='agentlab run reason/question --cot "…", or any that `agentlab prompts` lists',
+                f"{name} is a chain, and {thinking} is for a prompt",
+                hint=f'agentlab run reason/question {thinking} "…", or any that '
+                "`agentlab prompts` lists",
             )
         return None
     try:
         prompt = load_prompt(name)
     except PromptError:
-        if cot or name.endswith(".md") or "/" in name:
+        if thinking or name.endswith(".md") or "/" in name:
             raise
         return None  # what is told of an unknown name is the chains' part
-    loaded = load_model(model, **parameters)
-    if cot:
-        from agentlab.reasoning import chain_of_thought
-
-        return chain_of_thought(loaded, prompt)
-    runnable: Runnable[Any, Any] = prompt | loaded
-    return runnable
+    return reasoned.of_prompt(prompt, load_model(model, **parameters))
