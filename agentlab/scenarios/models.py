@@ -49,7 +49,7 @@ class Models:
 
             model = settings().model
         spec, parameters = _spec(model)
-        parameters = {**parameters, **self._parameters}
+        parameters = _preset({**parameters, **self._parameters})
         kind, colon, name = spec.partition(":")
         if kind in ("gguf", "scripted") and colon:
             spec = f"{kind}:{self._project / Path(name).expanduser()}"
@@ -63,6 +63,16 @@ def _spec(model: str | ModelEntry) -> tuple[str, dict[str, Any]]:
     value = getattr(model, provider)
     spec = value if provider == "spec" else f"{provider}:{value}"
     return spec, dict(model.model_extra or {})
+
+
+def _preset(parameters: dict[str, Any]) -> dict[str, Any]:
+    """``parameters`` over those of the ``preset`` that they name."""
+    name = parameters.pop("preset", None)
+    if name is None:
+        return parameters
+    from agentlab.reasoning.presets import preset
+
+    return {**preset(str(name)), **parameters}
 
 
 def _loaded(spec: str, kind: str, parameters: dict[str, Any]) -> BaseChatModel:

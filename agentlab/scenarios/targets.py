@@ -68,7 +68,7 @@ class Target:
             return load_prompt(case.target) | model
         from agentlab.chains import load_chain
 
-        return load_chain(case.target, model)
+        return _of_prompt(case.target, model) or load_chain(case.target, model)
 
     def _tool(self, name: str) -> Any:
         return attribute_of(name, self._case.file.project) if ":" in name else name
@@ -177,6 +177,26 @@ class Target:
         from agentlab.session.target import find_model
 
         return parse_memory(spec, find_model(runnable))
+
+
+def _of_prompt(name: str, model: Any) -> Any:
+    """The prompt ``name`` and ``model``, as ``agentlab run`` does; None where it is a chain's name.
+
+    Raises:
+        PromptError: it can only be a prompt, and there is none, or it is malformed.
+    """
+    from agentlab.chains.library import CHAINS
+    from agentlab.errors import PromptError
+    from agentlab.prompts import load_prompt
+
+    if name in CHAINS:
+        return None
+    try:
+        return load_prompt(name) | model
+    except PromptError:
+        if name.endswith(".md") or "/" in name:
+            raise
+        return None  # what is told of an unknown name is the chains' part
 
 
 def _streamed(runnable: Any, given: Any, chunks: list[str]) -> Any:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
+from agentlab.errors import ConfigError
 from agentlab.recording import load, save
+from agentlab.scenarios.models import Models
 from agentlab.scenarios.results import ScenarioResult
+from agentlab.scenarios.schema import ModelEntry
 from tests.scenarios.conftest import Project
 
 Made = Callable[..., dict[str, ScenarioResult]]
@@ -101,6 +105,27 @@ def test_a_target_that_is_not_there_is_an_error_of_its_scenario(
     results = made(f"{HEAD}- id: a\n  {scenario}{model}\n  input: x\n")
     assert results["a"].status == "error"
     assert told in results["a"].error
+
+
+def test_a_chain_may_be_the_name_of_a_prompt(made: Made) -> None:
+    text = HEAD + "- {id: a, chain: reason/question, model: talk, input: I am Ada.}\n"
+    assert made(text)["a"].status == "recorded"
+    again = made(text)["a"]
+    assert again.status == "passed"
+    assert again.run is not None
+    assert again.run.text.startswith("Hello Ada")
+    assert "there is no prompt 'reason/qestion'" in made(text.replace("qu", "q"))["a"].error
+
+
+def test_a_model_may_have_a_preset_and_parameters_over_it(project: Project) -> None:
+    entry = ModelEntry.model_validate({"scripted": "talk.yaml", "preset": "email", "top_p": 0.9})
+    models = Models(project.folder, {"talk": entry}, {"seed": 7})
+    model: Any = models.get("talk")
+    assert (model.temperature, model.top_p, model.seed) == (0.2, 0.9, 7)
+    other: Any = Models(project.folder, {"talk": entry}, {"preset": "brainstorming"}).get(None)
+    assert (other.temperature, other.top_p) == (1.0, 0.9)
+    with pytest.raises(ConfigError, match="no preset 'mail'"):
+        Models(project.folder, {"talk": entry}, {"preset": "mail"}).get("talk")
 
 
 TOOLS = """agentlab: 1
