@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 from langchain_core.tools import BaseTool
@@ -11,6 +13,11 @@ from langchain_core.tools import BaseTool
 from agentlab.agents.grammar import arguments
 
 _JSON = json.JSONDecoder(strict=False)  # line breaks inside texts are common
+# Texts in either quotes, an unfinished one too; words; single signs. All of a text, in linear time.
+_TOKEN = re.compile(
+    r"""\s+|"(?:[^"\\]|\\.)*"?|'(?:[^'\\]|\\.)*'?|[A-Za-z_]\w*|[\d.+-]+|.""", re.DOTALL
+)
+_WORDS = {"True": "true", "False": "false", "None": "null"}
 
 
 class NotArguments(ValueError):
@@ -19,6 +26,8 @@ class NotArguments(ValueError):
 
 def read_arguments(text: str, tool: BaseTool) -> dict[str, Any]:
     """``text`` as arguments: a JSON object, in a code fence or not, or the only one it needs.
+
+    Python's quotes, words and commas are read too, and ``name="value"`` as in a call.
 
     Whether they fit is checked by the tool.
 
@@ -36,6 +45,8 @@ def read_arguments(text: str, tool: BaseTool) -> dict[str, Any]:
         return _only(properties, tool.name, value)
     if not bare:
         return {}
+    if (named := _named(bare, schema["properties"])) is not None:
+        return named
     try:
         value = _JSON.decode(bare)
     except (ValueError, RecursionError):
@@ -57,8 +68,55 @@ def _decoded(text: str, tool: str) -> Any:
     try:
         value, _ = _JSON.raw_decode(text)
     except (ValueError, RecursionError) as error:
+        with suppress(ValueError, RecursionError):
+            return _JSON.raw_decode(_as_json(_TOKEN.findall(text)))[0]
         raise NotArguments(f"its Action Input for {tool} is not JSON ({str(error)[:80]})") from None
     return value
+
+
+def _named(text: str, properties: dict[str, Any]) -> dict[str, Any] | None:
+    """The arguments in ``a=1, b="two"``; None where ``text`` has not that form."""
+    begun = re.match(r"(\w+)\s*=(?!=)", text)
+    if begun is None or begun[1] not in properties:
+        return None
+    signs = [sign for sign in _TOKEN.findall(text) if not sign.isspace()]
+    depth = 0
+    changed: list[str] = []
+    for sign in signs:
+        depth += (sign in "([{") - (sign in ")]}")
+        if sign == "=" and depth == 0 and changed:
+            changed[-1:] = [json.dumps(changed[-1]), ":"]
+        else:
+            changed.append(sign)
+    try:
+        value = _JSON.decode("{" + _as_json(changed) + "}")
+    except (ValueError, RecursionError):
+        value = None
+    if isinstance(value, dict) and value.keys() <= properties.keys():
+        return value
+    return {begun[1]: text[begun.end() :].strip("\"'` ")} if len(properties) == 1 else None
+
+
+def _as_json(signs: Sequence[str]) -> str:
+    """JSON of what may be Python: its quotes, its words, its commas before an end."""
+    written: list[str] = []
+    comma: int | None = None  # where the last sign was one
+    for sign in signs:
+        if sign[0] == "'":
+            sign = re.sub(r"\\(.)|\"", _requoted, sign[1:].removesuffix("'"), flags=re.DOTALL)
+            sign = f'"{sign}"'
+        if sign in ("}", "]") and comma is not None:
+            written[comma] = ""
+        if not sign.isspace():
+            comma = len(written) if sign == "," else None
+        written.append(_WORDS.get(sign, sign))
+    return "".join(written)
+
+
+def _requoted(match: re.Match[str]) -> str:
+    if match[1] is None:
+        return '\\"'
+    return "'" if match[1] == "'" else match[0]
 
 
 def _unfenced(text: str) -> str:

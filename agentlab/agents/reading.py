@@ -7,11 +7,16 @@
     Action Input: {"expression": "1599 * 0.85"}
 
 A reader takes the text in pieces and hands on thought and answer without their labels, as soon as
-it is clear that no label is being written. It is tolerant: labels in any case, with markdown around
-them, arguments in a code fence. Its time is linear in the text. It stops at an "Observation:" that
-the model makes up, and what comes after the first "Final Answer:" is the answer. Where that stands
-in a line of the thought, behind a sentence, the answer is the rest of the line: a model that has
-said it there only goes on because it must. A thought that goes round in circles is at its end.
+it is clear that no label is being written. It is tolerant: labels in any case, numbered, as a
+heading without a colon, with markdown around them, arguments in a code fence. Its time is linear in
+the text. It stops at an "Observation:" that the model makes up, and what comes after the first
+"Final Answer:" is the answer. Where that stands in a line of the thought, behind a sentence, the
+answer is the rest of the line: a model that has said it there only goes on because it must. A
+thought that goes round in circles is at its end.
+
+An answer may have lines that look like labels ("Question: …" of a quiz). It ends only where the
+model makes up another step: at an "Observation:", a second "Final Answer:", or the "Action:" of a
+tool that there is; a "Question:" or "Thought:" that led there is not of the answer either.
 """
 
 from __future__ import annotations
@@ -40,6 +45,19 @@ _LABEL = re.compile(
     r"|question|task)[\s*_`]{0,4}[:：][*_`]{0,3}[ \t]?",
     re.IGNORECASE,
 )
+# What models write for these all the same; a grammar keeps them from being labels.
+_NUMBERED = re.compile(
+    r"[\s>*_#`-]{0,8}(?P<label>thought|action[ _]?input|action|observation)"
+    r" ?\d{1,2}[\s*_`]{0,4}[:：][*_`]{0,3}[ \t]?",
+    re.IGNORECASE,
+)
+_HEADING = re.compile(
+    r"(?:[\s>*_#`-]{1,8}(?P<label>thought|action[ _]?input|action)[\s*_`]{0,8}"
+    r"|[\s>*_#`-]{0,8}(?P<answer>final[ _]?answer)[\s*_`]{0,8})\n?",
+    re.IGNORECASE,
+)
+_MAY_END_ANSWER = re.compile(r"[\s>*_#`-]{0,8}action\b", re.IGNORECASE)
+_DOUBTFUL = ("thought", "question", "task")  # in an answer: of it, or of a step made up after it
 _SENTENCE_END = r"(?P<end>[.!?][)\"'*\]$]{0,4})"
 _ANSWER_IN_LINE = re.compile(
     _SENTENCE_END + r" {1,3}[*_`]{0,3}final[ _]answer[*_` ]{0,4}[:：]",
@@ -75,10 +93,16 @@ _MAYBE_ANSWER = re.compile(  # what may become _ANSWER_IN_LINE
 
 
 class StepReader:
-    """Reads one reply; ``done`` when nothing after what was read counts."""
+    """Reads one reply; ``done`` when nothing after what was read counts.
 
-    def __init__(self, tools: Sequence[BaseTool] = ()) -> None:
+    ``exact`` is for what was decoded under a grammar: its labels are written in one way only.
+    """
+
+    def __init__(self, tools: Sequence[BaseTool] = (), *, exact: bool = False) -> None:
         self._tools = {tool.name: tool for tool in tools}
+        self._exact = exact
+        self._ends = {_plain(name) for name in (*self._tools, "final answer")}
+        self._longest_action = _LONGEST_LABEL + max(map(len, self._tools), default=0)
         self._parts: dict[Section, list[str]] = {}
         self._section: Section = ""
         self._line = ""  # the beginning of a line, while it may still be a label
@@ -88,6 +112,8 @@ class StepReader:
         self._read = 0
         self._held = ""  # of a thought: what may become an answer in its line
         self._in_line = False  # the answer ends with its line
+        self._answered = False  # there is more than white space in the answer
+        self._doubted: list[str] | None = None  # the end of an answer, or a step after it
         self._said: list[str] = []  # lines of the section
         self._saying: list[str] = []
         self._circles = False
@@ -109,6 +135,9 @@ class StepReader:
             yield from self._begin(line)
         held, self._held = self._held, ""
         yield from self._put(held)
+        doubted, self._doubted = self._doubted or [], None
+        for text in doubted:
+            yield from self._put(text)
 
     def step(self) -> Step:
         """What the whole reply says. The first of call and answer counts."""
@@ -150,20 +179,40 @@ class StepReader:
             yield from self._add(line)
         else:
             self._line += line
-            if not line.endswith("\n") and len(self._line) < _LONGEST_LABEL:
+            if not line.endswith("\n") and len(self._line) < self._needed():
                 return
             line, self._line = self._line, ""
             yield from self._begin(line)
         self._at_start = line.endswith("\n")
 
+    def _needed(self) -> int:
+        """How many characters of a line tell whether it has a label."""
+        if self._section == "answer" and _MAY_END_ANSWER.match(self._line):
+            return self._longest_action
+        return _LONGEST_LABEL
+
+    def _label(self, line: str) -> tuple[str, int]:
+        """The label that ``line`` begins with, and where it ends; empty for none."""
+        match = _LABEL.match(line)
+        if match is None and not self._exact:
+            match = _NUMBERED.match(line)
+            if match is None and self._section != "answer" and len(line) <= _LONGEST_LABEL:
+                match = _HEADING.fullmatch(line)
+        if match is None:
+            return "", 0
+        label = next(text for text in match.groupdict().values() if text)
+        return re.sub(r"[ _]?(input|answer)$", r" \1", label.lower()), match.end()
+
     def _begin(self, line: str) -> Iterator[Event]:
         """The beginning of a line, long enough to tell whether it has a label."""
         self._at_start = False
-        match = _LABEL.match(line)
-        if match is None:
+        label, end = self._label(line)
+        if self._section == "answer":
+            yield from self._begin_in_answer(line, label, end)
+            return
+        if not label:
             yield from self._add(line)
             return
-        label = re.sub(r"[ _]?(input|answer)$", r" \1", match["label"].lower())
         if label in _OTHERS or self._is_over(label):
             self.done = bool(self._parts)
             if self.done:
@@ -172,17 +221,33 @@ class StepReader:
         self._section = _SECTIONS.get(label, "")
         self._said.clear()
         self._parts.setdefault(self._section, [])
-        yield from self._add(line[match.end() :])
+        yield from self._add(line[end:])
+
+    def _begin_in_answer(self, line: str, label: str, end: int) -> Iterator[Event]:
+        if label == "final answer" and not self._answered and self._doubted is None:
+            yield from self._add(line[end:])
+            return
+        name, _ = _split_name(line[end : self._longest_action])
+        if label in ("observation", "final answer") or (
+            label == "action" and _plain(name) in self._ends
+        ):
+            self._doubted = None
+            self.done = True
+            return
+        if label in _DOUBTFUL and self._doubted is None:
+            self._doubted = []
+        yield from self._add(line)
 
     def _is_over(self, label: str) -> bool:
         """Whether ``label`` begins another step."""
-        if "answer" in self._parts:
-            return True
         if label == "action input":
             return "input" in self._parts
         return "action" in self._parts
 
     def _add(self, text: str) -> Iterator[Event]:
+        if self._doubted is not None:
+            self._doubted.append(text)
+            return
         if self._section in ("", "thought"):
             text, self._held = self._held + text, ""
             if match := _ANSWER_IN_LINE.search(text):
@@ -191,11 +256,11 @@ class StepReader:
                 text = text[match.end() :]
             elif match := _MAYBE_ANSWER.search(text):
                 text, self._held = text[: match.start()], text[match.start() :]
-        if self._in_line and not self._text("answer"):
+        if self._in_line and not self._answered:
             text = text.lstrip("*_` \t")
         yield from self._put(text)
         if self._in_line and text.endswith("\n"):
-            self.done = bool(self._text("answer"))
+            self.done = self._answered
         if text.endswith("\n"):
             self._end_line()
 
@@ -215,6 +280,8 @@ class StepReader:
         self._saying.append(text)
         section = self._section
         self._parts.setdefault(section, []).append(text)
+        if section == "answer" and not text.isspace():
+            self._answered = True
         if section not in ("thought", "answer"):
             return
         kept = text.rstrip()

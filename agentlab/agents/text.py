@@ -57,6 +57,7 @@ class TextSteps:
         self._prompt = prompt
         self._tools = list(tools)
         self._notice = notice
+        self._constrained = constrained
         self._calculates = any(tool.name == CALCULATOR for tool in tools)
         self._bound: dict[bool, Runnable[Any, Any]] = {False: model, True: model}
         if constrained:
@@ -71,8 +72,11 @@ class TextSteps:
         if view.last:
             messages = with_last_words(messages, f"{NOW} Begin with: Final Answer:")
         checked = self._calculates and not view.last
-        tools = [] if view.last else self._tools
-        return TextAttempt(self._bound[view.last], messages, tools, checked=checked)
+        reader = StepReader(self._tools, exact=self._constrained)
+        may_call = bool(self._tools) and not view.last
+        return TextAttempt(
+            self._bound[view.last], messages, reader, may_call=may_call, checked=checked
+        )
 
     def _messages(self, view: View) -> list[BaseMessage]:
         values = {
@@ -94,15 +98,16 @@ class TextAttempt:
         self,
         runnable: Runnable[Any, Any],
         messages: list[BaseMessage],
-        tools: Sequence[BaseTool],
+        reader: StepReader,
         *,
+        may_call: bool,
         checked: bool = False,
     ) -> None:
         self.runnable = runnable
         self.messages = messages
         self.message: AIMessage | None = None
-        self._may_call = bool(tools)
-        self._reader = StepReader(tools)
+        self._may_call = may_call
+        self._reader = reader
         self._usage: UsageMetadata | None = None
         self._metadata: dict[str, Any] = {}
         self._written: list[str] = []

@@ -54,13 +54,39 @@ EXPR = {"expression": "1+1"}
          None, "$5"),
         ("Thought: The final answer: 5. Final answers differ. Final\nFinal Answer: 6",
          "The final answer: 5. Final answers differ. Final", "", None, "6"),
+        ("### Final Answer\n42", "", "", None, "42"),
+        ("**Thought**\na\n**Final Answer**\n\n42", "a", "", None, "42"),
+        ("a\nFinal Answer\n42", "a", "", None, "42"),
+        ("Thought 1: a\nAction 1: calculator\nAction Input 1: 1+1\nObservation 1: 3\nThought 2: b",
+         "a", "calculator", EXPR, ""),
+        ("### Action\ncalculator\n### Action Input\n1+1", "", "calculator", EXPR, ""),
+        ("Action: calculator\nAction Input: {'expression': '1+1',}", "", "calculator", EXPR, ""),
+        ('Action: search\nAction Input: {"query": "it\'s", \'news\': True, "count": 5,}', "",
+         "search", {"query": "it's", "news": True, "count": 5}, ""),
+        ("Action: search\nAction Input: {'query': 'a \"b\" \\'c\\''}", "", "search",
+         {"query": "a \"b\" 'c'"}, ""),
+        ('Action: calculator(expression="1+1")', "", "calculator", EXPR, ""),
+        ("Action: calculator(expression=1+1)", "", "calculator", EXPR, ""),
+        ("Action: search(query='tea, x=1', count=3)", "", "search",
+         {"query": "tea, x=1", "count": 3}, ""),
+        ("Action: calculator\nAction Input: p = 1; p * 2", "", "calculator",
+         {"expression": "p = 1; p * 2"}, ""),
+        ("Final Answer: Your quiz:\nQuestion: 1+1?\nTask: say it\nThought: hm", "", "", None,
+         "Your quiz:\nQuestion: 1+1?\nTask: say it\nThought: hm"),
+        ("Final Answer: To do:\nAction: John sends the mail\nAction Input: none\nTask: milk", "",
+         "", None, "To do:\nAction: John sends the mail\nAction Input: none\nTask: milk"),
+        ("Final Answer:\nTask: buy milk", "", "", None, "Task: buy milk"),
+        ("Final Answer: 5\nThought: b\nAction: calculator\nAction Input: 1+1", "", "", None, "5"),
+        ("Final Answer: 5\n**Action:** `Calculator` \nmore", "", "", None, "5"),
+        ("Final Answer: 5\n## Final Answer\n6", "", "", None, "5\n## Final Answer\n6"),
         ("Thought: a thoughtful: one\nwith Action: inside\nFinal Answer: 5",
          "a thoughtful: one\nwith Action: inside", "", None, "5"),
     ],
 )  # fmt: skip
 def test_what_it_says(text: str, thought: str, name: str, args: Any, answer: str) -> None:
     for size in (1, 7, len(text)):
-        step, _, _ = read(text, size)
+        step, events, _ = read(text, size)
+        assert "".join(e.text for e in events if isinstance(e, Token)) in ("", step.answer)
         assert (step.thought, step.name, step.args, step.answer, step.problem) == (
             thought, name, args, answer, "",
         )  # fmt: skip
@@ -72,7 +98,7 @@ def test_what_it_says(text: str, thought: str, name: str, args: Any, answer: str
         ("", "it is empty"),
         ("It is 5.", "neither an Action nor a Final Answer"),
         ("Thought: I wonder. Final Ans", "neither an Action nor a Final Answer"),
-        ("Action: calculator\nAction Input: {'expression': '1'}", "is not JSON"),
+        ("Action: calculator\nAction Input: {'expression': 'what's 1'}", "is not JSON"),
         ("Action: calculator\nAction Input: " + "[" * 100_000, "is not JSON"),
         ("Action: none\nAction Input: 1", "names no tool"),
         ("Action:\nAction Input: 1", "names no tool"),
@@ -100,6 +126,13 @@ def test_thought_and_answer_come_live_and_without_labels() -> None:
     assert list(reader.take("or 6")) == [Token(" or 6")]
 
 
+def test_what_a_grammar_does_not_take_for_a_label_is_none() -> None:
+    reader = StepReader(TOOLS, exact=True)
+    list(reader.take("Thought: a\nAction 1: add\n### Final Answer\nis near\nFinal Answer: 5"))
+    list(reader.end())
+    assert reader.step() == Step("a\nAction 1: add\n### Final Answer\nis near", answer="5")
+
+
 def test_it_stops_at_an_observation() -> None:
     step, events, done = read("Thought: a\nFinal Answer: 5\nObservation: made up\nmore")
     assert done
@@ -108,7 +141,8 @@ def test_it_stops_at_an_observation() -> None:
 
 
 PIECES = [
-    "Thought:", "Action:", "Action Input:", "Observation:", "Final Answer:", "\n", " ", "**", "`",
+    "Thought:", "Action:", "Action Input:", "Thought 1:", "Final Answer\n", "'", "=", ",",
+    "query", "Observation:", "Final Answer:", "\n", " ", "**", "`",
     "```json", "{", "}", '"expression"', ": ", '"1+1"', "calculator", "search", "1+1", "é", "٣",
     "\u2028", "\r\n", "：", "[", "(", ")", "#", ">", "Question:", "\x00", "\ud800", "none", "\\",
     '{"expression": "2"}', "Action: calculator\n", "final answer", "_", "\t", "-", "😀", "'",
@@ -131,14 +165,36 @@ def test_whatever_is_written_is_read(seed: int) -> None:
 
 @pytest.mark.parametrize(
     "piece",
-    ["a ", "Thought:", "\n", "**", "[", "Action Input:\n", "Thought:\n", "  \n", "Action: "],
+    [
+        "a ",
+        "Thought:",
+        "\n",
+        "**",
+        "[",
+        "Action Input:\n",
+        "Thought:\n",
+        "  \n",
+        "Action: ",
+        "\\'",
+        '\\"',
+        "a=",
+        "{'a':",
+        "Question: a\n",
+        "Action: a\n",
+    ],
 )
-@pytest.mark.parametrize("head", ["", "Thought: ", "Final Answer: ", "Action: x\nAction Input: "])
+@pytest.mark.parametrize(
+    "head",
+    [
+        "", "Thought: ", "Final Answer: ", "Action: x\nAction Input: ",
+        "Action: search\nAction Input: {'", "Action: search(query=",
+    ],
+)  # fmt: skip
 def test_time_is_linear(piece: str, head: str) -> None:
     def seconds(count: int) -> float:
         text = head + piece * count
         started = time.process_time()
-        read(text, 50)
+        read(text, 50)[0]
         return time.process_time() - started
 
     small = max(seconds(4_000), 1e-3)

@@ -18,6 +18,7 @@ from langchain_core.messages.ai import UsageMetadata
 from langchain_core.tools import tool
 
 from agentlab import create_agent, handling, load_prompt, sequential
+from agentlab.agents.reading import StepReader
 from agentlab.agents.text import TextAttempt
 from agentlab.chains import events_of
 from agentlab.errors import ConfigError
@@ -219,7 +220,7 @@ def test_threads_do_not_meet() -> None:
 
 def test_a_reply_that_was_not_read_to_its_end_is_counted_as_far_as_it_is_known() -> None:
     read: UsageMetadata = {"input_tokens": 30, "output_tokens": 0, "total_tokens": 30}
-    attempt = TextAttempt(native("x"), [], [])
+    attempt = TextAttempt(native("x"), [], StepReader(), may_call=False)
     assert attempt.usage is None  # a hosted model tells at the end
     for piece in (AIMessageChunk("Thought: I", usage_metadata=read), AIMessageChunk(" know it.")):
         list(attempt.take(piece))
