@@ -9,10 +9,10 @@ from typing import Any
 
 from langchain_core.documents import Document
 from langchain_core.runnables import Runnable, RunnableConfig
-from langchain_core.runnables.config import get_executor_for_config, patch_config
+from langchain_core.runnables.config import get_executor_for_config, merge_configs, patch_config
 
 from agentlab.errors import RunError
-from agentlab.events import Answer, Event, Usage
+from agentlab.events import Answer, Event, Token, Usage
 from agentlab.rag.techniques.steps import Act, Ask, Look, Request, Steps, is_survivable
 
 
@@ -159,7 +159,8 @@ def _job(requests: Sequence[Request], numbers: list[int], config: RunnableConfig
         case Act():
             runnable, name = first.runnable, "act"
     inputs = [_input(requests[number]) for number in numbers]
-    configs = [_child(config, name) for _ in numbers]
+    configs = [_of_act(first, config)] if isinstance(first, Act) else []
+    configs = configs or [_child(config, name) for _ in numbers]
     if isinstance(first, Look):
         runnable = _Documents(runnable)
     return numbers, runnable, inputs, configs
@@ -198,14 +199,23 @@ def _child(config: RunnableConfig, name: str) -> RunnableConfig:
     return {**patch_config(config), "run_name": name}
 
 
+def _of_act(request: Act, config: RunnableConfig) -> RunnableConfig:
+    child = _child(config, "act")
+    if request.watch is None:
+        return child
+    return merge_configs(child, {"callbacks": [request.watch]})
+
+
 def _acted(request: Act, config: RunnableConfig) -> Generator[Event, None, Any]:
     value: Any = None
     try:
         if not hasattr(request.runnable, "takes_history"):  # it gives no events
-            return request.runnable.invoke(request.input, _child(config, "act"))
-        for item in request.runnable.stream(request.input, _child(config, "act")):
+            return request.runnable.invoke(request.input, _of_act(request, config))
+        for item in request.runnable.stream(request.input, _of_act(request, config)):
             match item:
                 case Answer(value=value):
+                    pass
+                case Token() if not request.tokens:
                     pass
                 case Usage():
                     pass
@@ -222,11 +232,13 @@ async def _aacted(
     value: Any = None
     try:
         if not hasattr(request.runnable, "takes_history"):
-            result.append(await request.runnable.ainvoke(request.input, _child(config, "act")))
+            result.append(await request.runnable.ainvoke(request.input, _of_act(request, config)))
             return
-        async for item in request.runnable.astream(request.input, _child(config, "act")):
+        async for item in request.runnable.astream(request.input, _of_act(request, config)):
             match item:
                 case Answer(value=value):
+                    pass
+                case Token() if not request.tokens:
                     pass
                 case Usage():
                     pass

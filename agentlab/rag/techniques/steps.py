@@ -14,13 +14,26 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 from langchain_core.documents import Document
 from langchain_core.runnables import Runnable
 
-from agentlab.errors import AgentLabError, ModelError
+from agentlab.errors import (
+    AgentLabError,
+    BudgetExceeded,
+    ModelError,
+    RecordedError,
+    SecretFound,
+    StepLimit,
+    StoreError,
+    ToolError,
+)
 from agentlab.events import Event, Retrieved
 
 if TYPE_CHECKING:
+    from langchain_core.callbacks import BaseCallbackHandler
+
     from agentlab.rag.techniques.control import Control
 
 T = TypeVar("T")
+# A recorded error is one of another library, whose type is not known here.
+_SURVIVABLE = (ModelError, ToolError, StepLimit, BudgetExceeded, StoreError, RecordedError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +56,15 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """Runs what is no retriever: an agent, a chain, a tool."""
+    """Runs what is no retriever: an agent, a chain, a tool.
+
+    ``tokens``: what it says is the answer, so its tokens are passed on. ``watch`` sees its calls.
+    """
 
     runnable: Runnable[Any, Any]
     input: Any
+    tokens: bool = False
+    watch: BaseCallbackHandler | None = None
 
 
 Request: TypeAlias = Ask | Look | Act
@@ -73,9 +91,15 @@ def look(retriever: Runnable[Any, Any], query: str) -> Steps[list[Document]]:
     return list(documents)
 
 
-def act(runnable: Runnable[Any, Any], input: Any) -> Steps[Any]:
-    """What the run gives; its events are passed on."""
-    return (yield from _one(Act(runnable, input)))
+def act(
+    runnable: Runnable[Any, Any],
+    input: Any,
+    *,
+    tokens: bool = False,
+    watch: BaseCallbackHandler | None = None,
+) -> Steps[Any]:
+    """What the run gives; its events are passed on, tokens where they are the answer's."""
+    return (yield from _one(Act(runnable, input, tokens, watch)))
 
 
 def _one(request: Request) -> Steps[Any]:
@@ -119,4 +143,6 @@ def together(parts: Sequence[Steps[T]]) -> Steps[list[T | Exception]]:
 
 def is_survivable(error: Exception) -> bool:
     """Whether a run can do without what failed: not a wrong setting, a replay, or a stop."""
-    return isinstance(error, ModelError) or not isinstance(error, AgentLabError)
+    if isinstance(error, SecretFound):
+        return False
+    return isinstance(error, _SURVIVABLE) or not isinstance(error, AgentLabError)

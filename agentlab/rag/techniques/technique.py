@@ -31,7 +31,7 @@ from agentlab.chains.usage import UsageCounter
 from agentlab.errors import ConfigError, TurnCancelled
 from agentlab.events import Answer, Event, Planned
 from agentlab.rag.question import read_question
-from agentlab.rag.techniques.budget import Budget, Spent
+from agentlab.rag.techniques.budget import Budget, Spent, widened
 from agentlab.rag.techniques.evidence import ids_of
 from agentlab.rag.techniques.performing import aperform, perform
 from agentlab.rag.techniques.plan import Node
@@ -86,6 +86,23 @@ class Technique(Runnable[Any, Any]):
     @abstractmethod
     def steps(self, task: Task) -> Steps[Found]:
         """The technique itself; see :mod:`agentlab.rag.techniques.steps`."""
+
+    def within(self, task: Task) -> Steps[Found]:
+        """:meth:`steps`, as a part of another technique's: a budget of its own bounds it too."""
+        if "budget" in vars(self):
+            task = replace(task, spent=task.spent.within(self.budget))
+        return self.steps(task)
+
+    @property
+    def parts(self) -> Sequence[Technique]:
+        """The techniques it searches by."""
+        inner = getattr(self, "inner", None)
+        return [inner] if isinstance(inner, Technique) else []
+
+    def bottom(self, routes: Sequence[str] = ()) -> list[Simple]:
+        """The plain searches at its bottom; of a router those of the ``routes`` taken."""
+        inner = getattr(self, "inner", None)
+        return inner.bottom(routes) if isinstance(inner, Technique) else []
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}()"
@@ -210,7 +227,13 @@ class Technique(Runnable[Any, Any]):
         if kwargs:
             raise ConfigError(f"a technique has no argument {next(iter(kwargs))!r}")
         question, history = read_question(input)
-        return Task(question, history, Node("question", question), Spent(self.budget, usage))
+        return Task(question, history, Node("question", question), Spent(self._allowed(), usage))
+
+    def _allowed(self) -> Budget:
+        """The run's budget: its own, or where it was given none, one that its parts fit in."""
+        if "budget" in vars(self):
+            return self.budget
+        return widened(self.budget, [part._allowed() for part in self.parts])
 
 
 class Simple(Technique):
@@ -219,6 +242,10 @@ class Simple(Technique):
     def __init__(self, retriever: Any) -> None:
         self.name = "simple"
         self.retriever = retriever_of(retriever)
+
+    def bottom(self, routes: Sequence[str] = ()) -> list[Simple]:
+        """See :class:`Technique`."""
+        return [self]
 
     def steps(self, task: Task) -> Steps[Found]:
         """See :class:`Technique`."""
@@ -263,10 +290,18 @@ def technique_of(source: Any) -> Technique:
     """
     if isinstance(source, TechniqueRetriever):
         source = source.technique
-    inner = getattr(source, "retriever", None)
-    if isinstance(inner, Technique) and not isinstance(source, Technique):  # a Rag over one
-        return inner
-    return source if isinstance(source, Technique) else Simple(source)
+    if isinstance(source, Technique):
+        return source
+    if is_rag(source):
+        return technique_of(source.retriever)
+    return Simple(source)
+
+
+def is_rag(source: Any) -> bool:
+    """Whether ``source`` answers from documents that its ``retriever`` finds."""
+    # By its parts, as the class is made of techniques itself.
+    parts = ("retriever", "peek", "takes_history")
+    return isinstance(source, Runnable) and all(hasattr(source, part) for part in parts)
 
 
 def retriever_of(source: Any) -> Runnable[Any, Any]:
