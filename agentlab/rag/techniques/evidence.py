@@ -15,6 +15,14 @@ from agentlab.rag.fuse import fuse_ranks
 from agentlab.rag.quoting import words_of
 
 _NEAR = 0.8  # of the words of two queries: as good as one
+_TOKEN = re.compile(r"\d+(?:[.,]\d+)*|[^\W\d_]+")
+# Short words that tell no query from another.
+_PLAIN = frozenset(
+    """
+    a an am as at be by do he i if in is it me my of on or re s so t to up us we
+    al au da de di du el en er es et il im la le ob o se um un wo y zu
+    """.split()  # noqa: SIM905
+)
 
 
 def key_of(document: Document) -> str:
@@ -51,14 +59,17 @@ def interleaved(rankings: Sequence[Sequence[Document]], k: int | None = None) ->
 
 
 def different(queries: Sequence[str], known: Sequence[str] = ()) -> list[str]:
-    """``queries`` without those that ask nearly what one before them, or of ``known``, asks."""
-    seen = [_words(query) for query in known]
+    """``queries`` without those that ask nearly what one before them, or of ``known``, asks.
+
+    Two that differ in a number, a name or a short word, as "plan A" and "plan B" do, are not alike.
+    """
+    seen = [_Query(query) for query in known]
     kept = []
     for query in queries:
         text = " ".join(query.split())
-        words = _words(text)
-        if words and not any(_alike(words, other) for other in seen):
-            seen.append(words)
+        asked = _Query(text)
+        if asked.words and not any(asked.is_like(other) for other in seen):
+            seen.append(asked)
             kept.append(text)
     return kept
 
@@ -73,9 +84,40 @@ def has_made_up_name(text: str, known: str) -> bool:
     return any(words_of(name) and not words_of(name) & words for name in names)
 
 
-def _words(query: str) -> frozenset[str]:
-    return frozenset(words_of(query))
+class _Query:
+    """A query's words; ``all`` of them as written, and its ``marks``: those that tell one thing
+    from another of its kind."""
+
+    def __init__(self, text: str) -> None:
+        tokens = _TOKEN.findall(text)
+        self.words = words_of(text)
+        self.all = {_plain(token) for token in tokens}
+        shouted = not any(token.islower() for token in tokens)
+        written = words_of(" ".join(token for token in tokens if token[0].isdigit()))
+        marked = {_plain(t) for place, t in enumerate(tokens) if _marks(t, place, shouted)}
+        self.marks = marked | written
+        self.numbers = {word for word in self.words if word[0].isdigit()}
+        self.all |= self.words
+
+    def is_like(self, other: _Query) -> bool:
+        """Whether it asks nearly what ``other`` asks."""
+        near = len(self.words & other.words) >= _NEAR * len(self.words | other.words)
+        # "The makers" may be "the two makers", but not three.
+        same = self.numbers <= other.numbers or other.numbers <= self.numbers
+        return near and same and self.marks <= other.all and other.marks <= self.all
 
 
-def _alike(one: frozenset[str], other: frozenset[str]) -> bool:
-    return len(one & other) >= _NEAR * len(one | other)
+def _marks(token: str, place: int, shouted: bool) -> bool:
+    if token[0].isdigit():
+        return False  # its form without commas is a mark
+    if len(token) < 3 and token.isascii() and token.casefold() not in _PLAIN:
+        return True
+    if shouted or token == token.lower():
+        return False
+    # The first word of a sentence has a capital, whatever it is.
+    return place > 0 or (len(token) > 1 and token.isupper()) or bool(words_of(token))
+
+
+def _plain(token: str) -> str:
+    low = token.casefold()
+    return low[:-1] if low.endswith("s") and len(low) > 3 else low
