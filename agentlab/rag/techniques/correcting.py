@@ -6,26 +6,29 @@ Source: Yan et al., "Corrective Retrieval Augmented Generation", 2024.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from langchain_core.documents import Document
 
-from agentlab.errors import ConfigError
 from agentlab.events import Warned
 from agentlab.rag.techniques.control import Control, list_of, object_of, text_of
 from agentlab.rag.techniques.evidence import different, ids_of, key_of
 from agentlab.rag.techniques.sharing import shown_documents
-from agentlab.rag.techniques.steps import Steps, ask, is_survivable
+from agentlab.rag.techniques.steps import Steps, ask, together
 from agentlab.rag.techniques.technique import Found, Task, Technique, planned, technique_of
+from agentlab.rag.values import check_whole
 
 PROMPT = "rag/grade"
-_READ = 6  # documents that are graded
+_READ = 6  # documents that are graded in one call
 _QUERY = 150  # characters
 
 
 def corrective(model: Any, retriever: Any, rounds: int = 1, *, decline: bool = True) -> Corrective:
     """Has the model grade what was found; what is not enough is searched for by another query.
+
+    It grades six documents a call. What it could not, since the budget was spent or a call failed,
+    is kept, behind what is relevant.
 
     Args:
         model: a chat model or its spec.
@@ -37,8 +40,7 @@ def corrective(model: Any, retriever: Any, rounds: int = 1, *, decline: bool = T
     Raises:
         ConfigError: a value is wrong.
     """
-    if isinstance(rounds, bool) or not isinstance(rounds, int) or not 0 <= rounds <= 5:
-        raise ConfigError(f"rounds must be a whole number from 0 to 5, not {rounds!r}")
+    check_whole("rounds", rounds, 0, 5)
     return Corrective(Control(model, PROMPT), technique_of(retriever), rounds, decline)
 
 
@@ -54,46 +56,66 @@ class Corrective(Technique):
 
     def steps(self, task: Task) -> Steps[Found]:
         """See :class:`Technique`."""
-        found = yield from self.inner.steps(task)
-        first, good = found.documents, list[Document]()
-        asked, parent, fresh = [task.question], task.node, found.documents
+        found = yield from self.inner.within(task)
+        first, good, unread = found.documents, list[Document](), list[Document]()
+        asked, parent, fresh = [task.question], task.node, _distinct(found.documents)
         for round_ in range(self._rounds + 1):
-            if found.answer is not None or found.declined or not fresh or not task.spent.ask():
+            if found.answer is not None or found.declined or not fresh:
                 break
             node = parent.add("grade", task.question)
-            try:
-                enough, relevant, query = yield from self._graded(task, fresh)
-            except Exception as error:
-                if not is_survivable(error):
-                    raise
-                yield Warned(f"what was found was not graded: {error}")
-                node.note = "the model failed"
+            grades = yield from self._graded(task, fresh)
+            good += grades.relevant
+            unread += grades.unread
+            node.found = ids_of(grades.relevant)
+            if len(grades.unread) == len(fresh):
+                node.note = grades.why
                 yield planned(node, parent)
-                return replace(found, documents=_distinct([*good, *fresh]))
-            good += relevant
-            node.found = ids_of(relevant)
-            queries = different([query], asked)
-            again = not enough and round_ < self._rounds and bool(queries)
-            node.note = f"{len(relevant)} of {len(fresh[:_READ])} relevant"
+                break
+            queries = different(grades.queries, asked)[:1]
+            again = not grades.enough and round_ < self._rounds and bool(queries)
+            node.note = f"{len(grades.relevant)} of {len(fresh)} relevant"
+            node.note += f", {len(grades.unread)} not graded" if grades.unread else ""
             node.note += f"; again: {queries[0]}" if again else ""
             yield planned(node, parent)
             if not again or task.spent.is_searched_out:
                 break
             asked += queries
-            more = yield from self.inner.steps(task.below(node, queries[0]))
+            (more,) = yield from together([self.inner.within(task.below(node, queries[0]))])
+            if isinstance(more, Exception):
+                yield Warned(f"a search failed: {more}", hint="what was found before is used")
+                break
             known = {key_of(d) for d in [*first, *good]}
-            fresh = [d for d in more.documents if key_of(d) not in known]
+            fresh = [d for d in _distinct(more.documents) if key_of(d) not in known]
             parent = node
         if found.answer is not None or found.declined or not first:
             return found
-        if not good and self._decline:
+        if not good and not unread and self._decline:
             return Found(declined="no document answers the question", routes=found.routes)
-        return replace(found, documents=_distinct(good) or first)
+        return replace(found, documents=_distinct([*good, *unread]) or first)
 
-    def _graded(
+    def _graded(self, task: Task, documents: Sequence[Document]) -> Steps[_Grades]:
+        """The grades of ``documents``, a batch at a time; what has none is ``unread``."""
+        grades = _Grades()
+        batches = [documents[at : at + _READ] for at in range(0, len(documents), _READ)]
+        asked = [batch for batch in batches if task.spent.ask()]
+        grades.unread += [d for batch in batches[len(asked) :] for d in batch]
+        results = yield from together([self._batch(task, batch) for batch in asked])
+        for batch, result in zip(asked, results, strict=True):
+            if isinstance(result, Exception):
+                yield Warned(f"what was found was not graded: {result}")
+                grades.why = "the model failed"
+                grades.unread += batch
+                continue
+            enough, relevant, query = result
+            grades.enough = grades.enough or enough
+            grades.relevant += relevant
+            grades.queries.append(query)
+        return grades
+
+    def _batch(
         self, task: Task, documents: Sequence[Document]
     ) -> Steps[tuple[bool, list[Document], str]]:
-        read = [d for d in _distinct(documents) if d.page_content.strip()][:_READ]
+        read = [d for d in documents if d.page_content.strip()]
         if not read:
             return False, [], ""
         numbers = list(range(1, len(read) + 1))
@@ -110,6 +132,17 @@ class Corrective(Technique):
         value = yield from ask(self._control, PROMPT, values, schema)
         chosen = [read[n - 1] for n in sorted(set(value["relevant"]))]
         return bool(value["enough"]) and bool(chosen), chosen, str(value["query"])
+
+
+@dataclass(slots=True)
+class _Grades:
+    """What came of grading: ``why`` says what hindered it where nothing was graded."""
+
+    enough: bool = False
+    relevant: list[Document] = field(default_factory=list)
+    unread: list[Document] = field(default_factory=list)
+    queries: list[str] = field(default_factory=list)
+    why: str = "not graded: the budget is spent"
 
 
 def _distinct(documents: Sequence[Document]) -> list[Document]:

@@ -14,7 +14,9 @@ from agentlab.untrusted import wrap
 
 _TURNS = 6  # messages back
 _SAID = 400  # characters of a message
-_SHOWN = 600  # characters of a document
+_SHOWN = 1_500  # characters of a document: a chunk of the default size is whole
+_LEAST = 600  # characters of one, of however many
+_ALL = 6_000  # characters of all that are shown at once, or a small context is full
 
 
 def shown_history(history: Sequence[BaseMessage]) -> list[str]:
@@ -29,8 +31,25 @@ def shown_history(history: Sequence[BaseMessage]) -> list[str]:
 
 
 def shown_documents(documents: Sequence[Document]) -> list[str]:
-    """The documents' texts, in their order, as a model may read them."""
+    """The documents' texts, in their order, as a model may read them.
+
+    Where they are too much together, the longest ones are cut.
+    """
+    sources = number(documents)
+    most = _share([len(source.text) for source in sources])
     return [
-        wrap(shorten(source.text, _SHOWN), source.title or source.file or "document")
-        for source in number(documents)
+        wrap(shorten(source.text, most), source.title or source.file or "document")
+        for source in sources
     ]
+
+
+def _share(lengths: Sequence[int]) -> int:
+    """How many characters of each text are shown, so that they are ``_ALL`` together."""
+    left, share = _ALL, _SHOWN
+    for place, length in enumerate(sorted(lengths)):
+        share = left // (len(lengths) - place)
+        if length > share:
+            break
+        left -= length
+        share = _SHOWN
+    return min(_SHOWN, max(_LEAST, share))
