@@ -7,21 +7,22 @@ the Compositionality Gap in Language Models" (self-ask), EMNLP Findings 2023.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from langchain_core.documents import Document
 
-from agentlab.errors import ConfigError
 from agentlab.events import Warned
 from agentlab.rag.answer import Rag, create_rag
-from agentlab.rag.techniques.budget import Budget
+from agentlab.rag.techniques.budget import Budget, budget_of
 from agentlab.rag.techniques.control import Control, list_of, object_of, text_of
 from agentlab.rag.techniques.evidence import different, has_made_up_name, interleaved, key_of
+from agentlab.rag.techniques.kinds import is_english
 from agentlab.rag.techniques.linking import MOST, linked_to
 from agentlab.rag.techniques.sharing import shown_documents
 from agentlab.rag.techniques.steps import Steps, ask, is_survivable, together
 from agentlab.rag.techniques.technique import Found, Task, Technique, planned, technique_of
+from agentlab.rag.values import check_whole
 
 PROMPT = "rag/hop"
 FAN_OUT = 3
@@ -87,7 +88,7 @@ class MultiHop(Technique):
         control: Control,
         inner: Technique,
         max_hops: int = 3,
-        budget: Budget | None = None,
+        budget: Budget | Mapping[str, Any] | None = None,
         fan_out: int = FAN_OUT,
         k: int = 10,
         min_hops: int = 2,
@@ -100,14 +101,10 @@ class MultiHop(Technique):
             ("links", links, 0, 99),
             ("k", k, 1, 999),
         ):
-            wrong = isinstance(value, bool) or not isinstance(value, int)
-            if wrong or not least <= value <= most:
-                raise ConfigError(
-                    f"{name} must be a whole number from {least} to {most}, not {value!r}"
-                )
+            check_whole(name, value, least, most)
         self.name = "multi-hop"
         self.inner = inner
-        self.budget = budget or Budget()
+        self.budget = budget_of(budget)
         self._control = control
         self._max_hops = max_hops
         self._min_hops = min_hops
@@ -119,18 +116,21 @@ class MultiHop(Technique):
         """See :class:`Technique`."""
         rankings: list[list[Document]] = []
         asked, facts, parent = [task.question], list[str](), task.node
+        routes: dict[str, None] = {}
         queries = [task.question]
         for hop in range(1, self._max_hops + 1):
             node = parent.add("hop", f"hop {hop}")
             known = {key_of(d) for ranking in rankings for d in ranking}
             results = yield from together(
-                [self.inner.steps(task.below(node, q if hop > 1 else None)) for q in queries]
+                [self.inner.within(task.below(node, q if hop > 1 else None)) for q in queries]
             )
             fresh = yield from self._taken(results, rankings, first=hop == 1)
             if isinstance(fresh, Found):
                 return fresh
+            routes.update((r, None) for one in results for r in getattr(one, "routes", ()))
             if hop == 1 and self._links:
-                linked = yield from linked_to(task, node, self.inner, fresh, most=self._links)
+                searches = self.inner.bottom(tuple(routes))
+                linked = yield from linked_to(task, node, searches, fresh, most=self._links)
                 rankings += [linked] if linked else []
                 fresh = interleaved([fresh, linked], _READ)
             ended = ""
@@ -152,7 +152,8 @@ class MultiHop(Technique):
             parent = node
             if ended:
                 break
-        return Found(interleaved(rankings, self._k), joint=len(rankings) > 1)
+        documents = interleaved(rankings, self._k)
+        return Found(documents, routes=tuple(routes), joint=len(rankings) > 1)
 
     def _taken(
         self, results: list[Any], rankings: list[list[Document]], *, first: bool
@@ -201,10 +202,13 @@ class MultiHop(Technique):
         read = [f"{d.metadata.get('title', '')} {d.page_content}" for d in fresh]
         known = "\n".join([task.question, *facts, *read])
         fact = " ".join(str(value["fact"]).split())
-        if fact and not has_made_up_name(fact, known):
+        # Elsewhere a capital need not be that of a name.
+        checked = is_english(task.question)
+        if fact and not (checked and has_made_up_name(fact, known)):
             facts.append(fact)
         written = [str(query) for query in value["queries"]]
-        queries = different([q for q in written if not has_made_up_name(q, known)], asked)
+        good = [q for q in written if not (checked and has_made_up_name(q, known))]
+        queries = different(good, asked)
         if queries:
             return queries, ""
         return [], "no new query" if value["queries"] else "enough is known"

@@ -54,6 +54,7 @@ _ENGLISH = re.compile(
     re.IGNORECASE,
 )
 _FEW = 3  # words: too short to tell
+_KEYWORDS = 6  # words at most of a query that is no sentence
 _FIRST = re.compile(r"^\W*\w+")
 
 
@@ -68,6 +69,8 @@ def kind_of(question: str) -> Kind:
 
 
 def is_english(question: str) -> bool:
-    """Whether ``question`` looks English, or is too short to tell."""
+    """Whether ``question`` looks English, or is too short to tell, as a few keywords are."""
     text = question[:_LONGEST]
-    return (len(text.split()) < _FEW and text.isascii()) or bool(_ENGLISH.search(text))
+    words, asks = len(text.split()), "?" in text
+    short = words < _FEW if asks else words <= _KEYWORDS
+    return (short and text.isascii()) or bool(_ENGLISH.search(text))

@@ -13,14 +13,21 @@ from typing import Any
 
 from langchain_core.documents import Document
 
-from agentlab.errors import ConfigError
 from agentlab.events import Warned
 from agentlab.rag.quoting import words_of
 from agentlab.rag.techniques.evidence import different, interleaved, key_of
 from agentlab.rag.techniques.names import names_in
 from agentlab.rag.techniques.plan import Node
 from agentlab.rag.techniques.steps import Steps, together
-from agentlab.rag.techniques.technique import Found, Task, Technique, planned, technique_of
+from agentlab.rag.techniques.technique import (
+    Found,
+    Simple,
+    Task,
+    Technique,
+    planned,
+    technique_of,
+)
+from agentlab.rag.values import check_whole
 
 READ = 2  # documents whose names are looked up
 MOST = 16  # names; a search each
@@ -31,8 +38,9 @@ def links(retriever: Any, *, read: int = READ, most: int = MOST, k: int | None =
     """Adds the documents about what the best ones name, and asks no model.
 
     The names in the first ``read`` documents, and in the question, are searched for, at most
-    ``most``; a document whose title is such a name is linked. Of the linked ones those come first
-    that share most words with the question; they are interleaved with what the question found.
+    ``most``, by the plain search at the bottom of other techniques; a document whose title is such
+    a name is linked. Of the linked ones those come first that share most words with the question;
+    they are interleaved with what the question found.
     Documents need titles (``metadata["title"]``); where they have none, nothing is linked.
 
     Args:
@@ -54,19 +62,19 @@ class Links(Technique):
         self, retriever: Any, read: int = READ, most: int = MOST, k: int | None = None
     ) -> None:
         for name, value in (("read", read), ("most", most), ("k", 1 if k is None else k)):
-            if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= 999:
-                raise ConfigError(f"{name} must be a whole number from 1, not {value!r}")
+            check_whole(name, value, 1, 999)
         self.name = "links"
         self.inner = technique_of(retriever)
         self._read, self._most, self._k = read, most, k
 
     def steps(self, task: Task) -> Steps[Found]:
         """See :class:`Technique`."""
-        found = yield from self.inner.steps(task)
+        found = yield from self.inner.within(task)
         if found.answer is not None or found.declined:
             return found
+        searches = self.inner.bottom(found.routes)
         linked = yield from linked_to(
-            task, task.node, self.inner, found.documents, self._read, self._most
+            task, task.node, searches, found.documents, self._read, self._most
         )
         k = self._k or len(found.documents)
         documents = interleaved([found.documents, linked], k)
@@ -76,26 +84,30 @@ class Links(Technique):
 def linked_to(
     task: Task,
     parent: Node,
-    inner: Technique,
+    searches: Sequence[Simple],
     documents: Sequence[Document],
     read: int = READ,
     most: int = MOST,
 ) -> Steps[list[Document]]:
     """The documents about what the question and the first ``read`` of ``documents`` name, those
-    first that share most words with the question."""
+    first that share most words with the question.
+
+    A name needs no more than one of the plain ``searches``.
+    """
     first = documents[:read]
     titles = [_title(document) for document in first]
     if not any(titles):
         return []
     names = names_in([task.question, *(d.page_content for d in first)])
     names = different(names, [task.question, *titles])[:most]
-    if not names:
+    if not names or not searches:
         return []
     node = parent.add("links", task.question)
-    results = yield from together([inner.steps(task.below(node, name)) for name in names])
+    asked = [(name, search) for name in names for search in searches]
+    results = yield from together([one.steps(task.below(node, name)) for name, one in asked])
     known = {key_of(document) for document in first}
     linked: dict[str, Document] = {}
-    for name, result in zip(names, results, strict=True):
+    for (name, _), result in zip(asked, results, strict=True):
         if isinstance(result, Exception):
             yield Warned(f"a search for a name failed: {result}")
             continue

@@ -10,7 +10,7 @@ import pytest
 
 from agentlab import handling
 from agentlab.chains import sequential
-from agentlab.errors import ConfigError, Diverged, ProviderError
+from agentlab.errors import ConfigError, CorruptStore, Diverged, ProviderError
 from agentlab.events import Answer, Planned, Retrieved, Usage, Warned
 from agentlab.models.scripted import ScriptedChatModel
 from agentlab.rag.techniques import Budget, as_mermaid, as_text, multi_hop
@@ -141,6 +141,14 @@ def test_names_that_nobody_wrote_are_not_searched() -> None:
     assert found.plan["children"][0]["note"] == "no new query"
 
 
+def test_in_other_languages_a_capital_need_not_be_a_name() -> None:
+    words = Words()
+    hop = {"fact": "", "queries": ["Geburtsort der Person Mara Lind"]}
+    question = "In welchem Ort wurde der Regisseur des Films Gull geboren?"
+    multi_hop(saying(hop, {"fact": "", "queries": []}), words).retriever.search(question)
+    assert words.asked == [question, "Geburtsort der Person Mara Lind"]
+
+
 def asking_on() -> ScriptedChatModel:
     """A model that always asks for something else."""
     names = ["pump", "leave employee", "town north", "sales million", "night", "born"]
@@ -210,6 +218,13 @@ def test_a_search_that_fails_later_leaves_what_was_found() -> None:
         result = multi_hop(model, Words()).invoke(QUESTION)
     assert ids(result["documents"]) == ["film"]
     assert result["supported"] == 1
+
+
+def test_a_store_that_fails_later_leaves_what_was_found() -> None:
+    model = saying(HOPS[0])
+    with handling(Failing("retrieve", 2, error=CorruptStore("damaged"))):
+        found = multi_hop(model, Words()).retriever.search(QUESTION)
+    assert [d.id for d in found.documents] == ["film"]
 
 
 def test_a_first_search_that_fails_is_an_error() -> None:

@@ -12,8 +12,8 @@ from pydantic import Field
 
 from agentlab import handling
 from agentlab.errors import ConfigError
-from agentlab.events import Warned
-from agentlab.rag.techniques import Budget, as_text, compose, links
+from agentlab.events import Usage, Warned
+from agentlab.rag.techniques import Budget, as_text, compose, corrective, links, route
 from tests.rag.techniques.parts import Failing, saying
 
 QUESTION = "Where was the director of Gull born?"
@@ -95,6 +95,19 @@ def test_a_look_up_that_fails_is_told() -> None:
         "a search for a name failed: too slow"
     ]
     assert "Mara Lind (director)" not in ids(events[-1].value.documents)  # type: ignore[attr-defined]
+
+
+def test_names_are_looked_up_plainly_whatever_it_stands_over() -> None:
+    pages = Pages()
+    inner = corrective(saying({"relevant": [1], "enough": True, "query": ""}), pages)
+    events = list(links(inner, k=9).stream(QUESTION))
+    assert pages.asked == [QUESTION, "Mara Lind", "Otto Vik", "Ann Berg", "Ola Dahl"]
+    assert [event.model_calls for event in events if isinstance(event, Usage)] == [1]
+    pages.asked.clear()
+    routed = route({"pages": pages}, model=saying({"routes": ["pages"]}), by="model")
+    found = links(routed, k=9).search(QUESTION)
+    assert pages.asked == [QUESTION, "Mara Lind", "Otto Vik", "Ann Berg", "Ola Dahl"]
+    assert (found.routes, len(found.documents)) == (("pages",), 5)
 
 
 def test_it_stands_among_the_others() -> None:
