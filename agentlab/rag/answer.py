@@ -22,7 +22,7 @@ from agentlab.chains.driving import adriven, driven
 from agentlab.chains.happenings import Run
 from agentlab.chains.usage import UsageCounter
 from agentlab.errors import ConfigError, ContextOverflow, TurnCancelled
-from agentlab.events import Answer, Event, Token
+from agentlab.events import Answer, Event
 from agentlab.models.reranker import load_reranker
 from agentlab.prompts import Prompt, load_prompt
 from agentlab.rag.answering import Answering, Quote, peeked
@@ -33,6 +33,7 @@ from agentlab.rag.forms import form_of
 from agentlab.rag.question import read_question
 from agentlab.rag.reading import SentenceReader
 from agentlab.rag.relevance import MinRelevance, Relevance, relevance_of
+from agentlab.rag.values import check_number, check_text
 
 PROMPT = "rag/answer"
 SHORT_PROMPT = "rag/short"
@@ -86,10 +87,16 @@ def create_rag(
     Raises:
         ConfigError: a name is unknown, or a value is wrong.
     """
-    if isinstance(min_support, bool) or not 0 < min_support <= 1:
-        raise ConfigError(f"min_support must be above 0 and at most 1, not {min_support!r}")
-    if not not_found.strip():
-        raise ConfigError("not_found must be a text", hint=f"by default it is {NOT_FOUND!r}")
+    if prompt is not None and not isinstance(prompt, Prompt):
+        check_text("prompt", prompt)
+    if not isinstance(short, bool):
+        raise ConfigError(f"short must be True or False, not {short!r}")
+    if reranker is not None and not hasattr(reranker, "rerank"):
+        check_text("reranker", reranker)
+    if min_score is not None:
+        check_number("min_score", min_score)
+    check_number("min_support", min_support, 0, 1, above=True)
+    check_text("not_found", not_found, hint=f"by default it is {NOT_FOUND!r}")
     if quote not in get_args(Quote):
         raise ConfigError(f"quote is never, else or always, not {quote!r}")
     if quote != "never" and reranker is None:
@@ -238,8 +245,8 @@ class Rag(Runnable[Any, Any]):
                     answering.asks = False
             if finding.answer is None:
                 yield from answering.end(_named(inner, "relevance"))
-            else:
-                yield Token(finding.answer)
+            elif (rest := finding.rest()).text:
+                yield rest
         except BaseException as error:
             manager.on_chain_error(_traced(error))
             raise
@@ -284,8 +291,8 @@ class Rag(Runnable[Any, Any]):
             if finding.answer is None:
                 for event in await run_in_executor(inner, answering.ended, inner):
                     yield event
-            else:
-                yield Token(finding.answer)
+            elif (rest := finding.rest()).text:
+                yield rest
         except BaseException as error:
             await manager.on_chain_error(_traced(error))
             raise

@@ -249,6 +249,9 @@ def peeked(
     """What ``asker``'s model would be shown for ``given``; of an empty question, all but itself."""
     asks = not isinstance(given, Mapping) or bool(str(given.get("input", "-")).strip())
     question, history = read_question(given if asks else {**given, "input": "-"})
-    found = number(retriever.invoke(question), min_score) if asks else []
+    said: Any = question
+    if getattr(retriever, "plans", False):
+        said = {"input": question, "history": history}
+    found = number(retriever.invoke(said), min_score) if asks else []
     messages = asker.messages(question, history, found)
     return messages if asks else messages[:-1]

@@ -9,7 +9,7 @@ from typing import Any
 from langchain_core.messages import BaseMessage
 from langchain_core.runnables import Runnable, RunnableConfig
 
-from agentlab.events import Answer, Event, Retrieved, Usage
+from agentlab.events import Answer, Event, Retrieved, Token, Usage
 
 
 class Finding:
@@ -27,6 +27,7 @@ class Finding:
         self._history = history
         self._plans = bool(getattr(retriever, "plans", False))
         self._found: Any = None
+        self._told = ""
         self.documents: Any = None
         self.answer: str | None = None
         self.joint = False
@@ -50,6 +51,11 @@ class Finding:
             async for event in events:
                 if self._is_ours(event):
                     yield event
+
+    def rest(self) -> Token:
+        """What was not told yet of an answer that needed no documents."""
+        answer = self.answer or ""
+        return Token(answer.removeprefix(self._told))
 
     def of_result(self, result: dict[str, Any]) -> dict[str, Any]:
         """``result`` with the plan, and the answer where it needed no documents."""
@@ -76,6 +82,8 @@ class Finding:
             self._found = event.value
             self.documents, self.answer = event.value.documents, event.value.answer
             self.joint = event.value.joint
+        if isinstance(event, Token):
+            self._told += event.text
         # The evidence is told once more, for the question, when it is whole.
         same = isinstance(event, Retrieved) and event.query == self._question
         return not isinstance(event, Answer | Usage) and not same

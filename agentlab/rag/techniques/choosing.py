@@ -6,6 +6,7 @@ through Question Complexity", NAACL 2024.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from langchain_core.runnables import Runnable
@@ -19,6 +20,7 @@ from agentlab.rag.techniques.querying import multi_query
 from agentlab.rag.techniques.rewriting import Rewrite, rewrite
 from agentlab.rag.techniques.steps import Steps, ask, is_survivable
 from agentlab.rag.techniques.technique import Found, Task, Technique, planned, technique_of
+from agentlab.rag.values import check_number
 from agentlab.untrusted import neutralise
 
 PROMPT = "rag/kind"
@@ -42,7 +44,7 @@ def auto(
     one thing that leads to others :func:`multi_hop`
     chatty, or of a conversation   :func:`rewrite`, then one of these
     a remark                       no search
-    out of scope                   one search, then declined by ``min_similarity``
+    out of scope                   declined by ``min_similarity``
     =============================  =========================================================
 
     The kind is told by English signs, without asking a model; of a question that looks to be in
@@ -51,14 +53,19 @@ def auto(
     Args:
         model: a chat model or its spec.
         retriever: any of LangChain's, an index or a technique.
-        min_similarity: where the best document of a single search is less similar (by its
+        min_similarity: where the best document that was found is less similar (by its
             ``similarity`` or ``score``, which are cosines unless it was reranked or found by
             keywords), the question is declined; None declines none.
         max_hops: of a chain.
         n: queries of a comparison.
         k: how many documents of a chain are kept.
         direct: answers what needs no search.
+
+    Raises:
+        ConfigError: a value is wrong.
     """
+    if min_similarity is not None:
+        check_number("min_similarity", min_similarity)
     inner = technique_of(retriever)
     ways: dict[Kind, Technique] = {
         "single": inner,
@@ -80,14 +87,19 @@ class Chooser(Technique):
         self._min_similarity = min_similarity
         self._control = control
 
+    @property
+    def parts(self) -> Sequence[Technique]:
+        """See :class:`Technique`."""
+        return list(self._ways.values())
+
     def steps(self, task: Task) -> Steps[Found]:
         """See :class:`Technique`."""
         kind = yield from self._kind(task)
         node = task.node.add("kind", task.question, kind)
         yield planned(node, task.node)
-        found = yield from self._ways[kind].steps(task.below(node))
+        found = yield from self._ways[kind].within(task.below(node))
         least = self._min_similarity
-        if kind == "single" and least is not None and found.answer is None:
+        if least is not None and found.answer is None and not found.declined:
             values = [
                 d.metadata.get("similarity", d.metadata.get("score")) for d in found.documents
             ]

@@ -15,6 +15,7 @@ from agentlab.rag.techniques.control import Control, list_of, object_of, text_of
 from agentlab.rag.techniques.evidence import different, fused
 from agentlab.rag.techniques.steps import Steps, ask, together
 from agentlab.rag.techniques.technique import Found, Task, Technique, planned, technique_of
+from agentlab.rag.values import check_number, check_whole
 
 PROMPT = "rag/multi_query"
 HYDE_PROMPT = "rag/hyde"
@@ -51,12 +52,12 @@ def multi_query(
     Raises:
         ConfigError: a value is wrong.
     """
-    if isinstance(n, bool) or not isinstance(n, int) or not 0 <= n <= MOST:
-        raise ConfigError(f"n must be a whole number from 0 to {MOST}, not {n!r}")
+    check_whole("n", n, 0, MOST)
     if not n and not hyde and not step_back:
         raise ConfigError("multi_query has nothing to ask", hint="give n, hyde or step_back")
-    if not 0 < weight <= 10:
-        raise ConfigError(f"weight must be above 0 and at most 10, not {weight!r}")
+    check_number("weight", weight, 0, 10, above=True)
+    if k is not None:
+        check_whole("k", k, 1)
     return MultiQuery(
         Control(model, PROMPT, HYDE_PROMPT, STEP_BACK_PROMPT),
         technique_of(retriever),
@@ -104,7 +105,7 @@ class MultiQuery(Technique):
         node.note = f"{len(queries)} more queries"
         yield planned(node, task.node)
         below = [task.below(node), *(task.below(node, query) for query in queries)]
-        results = yield from together([self.inner.steps(one) for one in below])
+        results = yield from together([self.inner.within(one) for one in below])
         return (yield from self._fused(results))
 
     def _fused(self, results: list[Any]) -> Steps[Found]:

@@ -6,28 +6,30 @@ Source: Ma et al., "Query Rewriting for Retrieval-Augmented Large Language Model
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
+from langchain_core.documents import Document
 from langchain_core.runnables import Runnable
 
 from agentlab.events import Warned
 from agentlab.rag.quoting import words_of
+from agentlab.rag.sentences import sentence_spans
 from agentlab.rag.techniques.control import Control, object_of, text_of
+from agentlab.rag.techniques.direct import Direct
 from agentlab.rag.techniques.evidence import different, fused
 from agentlab.rag.techniques.plan import Node
+from agentlab.rag.techniques.remarks import is_remark
 from agentlab.rag.techniques.sharing import shown_history
 from agentlab.rag.techniques.steps import Steps, act, ask, is_survivable, together
-from agentlab.rag.techniques.technique import Found, Simple, Task, Technique, planned, technique_of
+from agentlab.rag.techniques.technique import Found, Task, Technique, planned, technique_of
+from agentlab.rag.values import check_number
 
 PROMPT = "rag/rewrite"
 ORIGINAL = 0.5  # the weight of what was found for the words as they were said
 _LONG = 25  # words: a question of more is worth making shorter
-_SHORT = 12  # words: only a remark this short can need no search
-_ASKS = re.compile(
-    r"\?|^\W*(who|whom|whose|what|when|where|which|why|how|is|are|was|were|do|does|did|can|could|"
-    r"should|will|would|tell|explain|compare|list|find|show|give|name|describe)\b",
-    re.IGNORECASE,
-)
+_NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 
 
 def rewrite(
@@ -41,18 +43,21 @@ def rewrite(
 
     A long or chatty question is made short, one that leans on the conversation ("and the second
     one?") is filled in. What stands alone already is left as it is, without asking the model. What
-    the original words find is kept, with ``weight`` against 1 of the rewritten ones. A remark that
-    needs no search ("Thanks!") is told as such.
+    the original words find is kept, with ``weight`` against 1 of the rewritten ones; where routes
+    are chosen or an agent searches, they are looked up plainly, in the sources that were taken. A
+    remark that needs no search, a greeting or thanks in a few words, is told as such.
 
     Args:
         model: a chat model or its spec.
         retriever: any of LangChain's, an index or a technique. Without one the result of
             ``invoke`` is the query: ``{"question", "query", "search", "changed"}``.
+        weight: from 0, which leaves the original words out.
         direct: answers, given ``input`` and ``history``, what needs no search.
 
     Raises:
         ConfigError: something given is of the wrong kind.
     """
+    check_number("weight", weight, 0, 10)
     return Rewrite(Control(model, PROMPT), retriever, weight, direct)
 
 
@@ -82,7 +87,7 @@ class Rewrite(Technique):
     def steps(self, task: Task) -> Steps[Found]:
         """See :class:`Technique`."""
         if not needs_rewriting(task) or not task.spent.ask():
-            return (yield from self.inner.steps(task))
+            return (yield from self.inner.within(task))
         node = task.node.add("rewrite", task.question)
         try:
             value = yield from ask(self._control, PROMPT, _values(task), _schema(task.question))
@@ -99,52 +104,49 @@ class Rewrite(Technique):
         node.note = query if query != task.question else "unchanged"
         yield planned(node, task.node)
         if query == task.question:
-            return (yield from self.inner.steps(task.below(node)))
+            return (yield from self.inner.within(task.below(node)))
         if self._writes_only:
             return Found()
         return (yield from self._both(task, node, query))
 
     def _both(self, task: Task, node: Node, query: str) -> Steps[Found]:
         """What is found for the query, and for the words as they were said."""
-        asked = self.inner.steps(task.below(node, query))
-        said = Simple(self._plain()).steps(task.below(node)) if self._weight else None
-        if said is None:
-            return (yield from asked)
-        new, old = yield from together([asked, said])
+        said = self.inner.bottom() if self._weight else []
+        asked = [self.inner.within(task.below(node, query))]
+        new, *old = yield from together([*asked, *(one.steps(task.below(node)) for one in said)])
         if isinstance(new, Exception):
-            raise new
-        if isinstance(old, Exception) or new.answer is not None or new.declined:
+            if not any(getattr(one, "documents", ()) for one in old):
+                raise new
+            yield Warned(
+                f"the search for the rewritten question failed: {new}",
+                hint="what the question itself finds is used",
+            )
+            new = Found()
+        if new.answer is not None or new.declined or not self._weight:
             return new
-        k = max(len(new.documents), len(old.documents))
-        documents = fused([new.documents, old.documents], [1.0, self._weight], k)
-        return Found(documents, routes=new.routes, joint=new.joint)
+        if not said and new.documents:  # it is known by now which sources were taken
+            said = self.inner.bottom(new.routes)
+            old = yield from together([one.steps(task.below(node)) for one in said])
+        return replace(new, documents=self._fused(new.documents, old))
 
-    def _plain(self) -> Any:
-        """The retriever at the bottom."""
-        inner: Any = self.inner
-        while not isinstance(inner, Simple) and hasattr(inner, "inner"):
-            inner = inner.inner
-        return inner.retriever if isinstance(inner, Simple) else inner
+    def _fused(self, new: list[Document], old: Sequence[Found | Exception]) -> list[Document]:
+        rankings = [one.documents for one in old if isinstance(one, Found)]
+        weights = [1.0, *(self._weight for _ in rankings)]
+        return fused([new, *rankings], weights, max(map(len, [new, *rankings])))
 
     def _told(self, task: Task) -> Steps[Found]:
         if self._direct is None:
             return Found(declined="no search is needed")
         said = {"input": task.question, "history": list(task.history)}
-        answer = yield from act(self._direct, said)
+        answer = yield from act(self._direct, said, tokens=isinstance(self._direct, Direct))
         return Found(answer=str(getattr(answer, "text", answer)))
 
 
 def needs_rewriting(task: Task) -> bool:
     """Whether the question may lean on something, or is long, or is a remark."""
-    words = task.question.split()
-    if task.history or len(words) > _LONG:
+    if task.history or len(task.question.split()) > _LONG:
         return True
-    return may_skip(task.question) or len(re.findall(r"[.!?]\s+\S", task.question)) > 0
-
-
-def may_skip(question: str) -> bool:
-    """Whether it could be a remark that asks nothing."""
-    return len(question.split()) <= _SHORT and not _ASKS.search(question)
+    return is_remark(task.question) or len(sentence_spans(task.question)) > 1
 
 
 def _values(task: Task) -> dict[str, Any]:
@@ -153,18 +155,21 @@ def _values(task: Task) -> dict[str, Any]:
 
 def _schema(question: str) -> dict[str, Any]:
     query = text_of("the question, so that it stands alone", 300)
-    if may_skip(question):
+    if is_remark(question):
         search = {"type": "boolean", "description": "whether anything is to be looked up"}
         return object_of("rewritten", "A query.", search=search, query=query)
     return object_of("rewritten", "A query.", query=query)
 
 
 def _kept(query: str, task: Task) -> str:
-    """The query, or the question where the query is empty, made up, or says the same."""
+    """The query, or the question where the query is empty, made up, or says the same.
+
+    One with a number that nobody said is made up.
+    """
     query = " ".join(query.split())
     known = words_of(" ".join([task.question, *(str(m.text) for m in task.history)]))
-    words = words_of(query)
-    if not words or len(words & known) * 2 < len(words):
+    words, numbers = words_of(query), words_of(" ".join(_NUMBER.findall(query)))
+    if not words or len(words & known) * 2 < len(words) or not numbers <= known:
         return task.question
     return query if different([query], [task.question]) else task.question
 
