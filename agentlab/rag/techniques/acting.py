@@ -5,9 +5,11 @@ Source: Yao et al., "ReAct: Synergizing Reasoning and Acting in Language Models"
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
+from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.documents import Document
 from langchain_core.messages import ToolMessage
 from langchain_core.tools import BaseTool, StructuredTool
@@ -15,8 +17,10 @@ from pydantic import BaseModel, Field, create_model
 
 from agentlab.agents import Limits, create_agent
 from agentlab.errors import ConfigError
+from agentlab.events import Warned
 from agentlab.rag.techniques.evidence import ids_of, interleaved
-from agentlab.rag.techniques.steps import Steps, act
+from agentlab.rag.techniques.steps import Steps, act, is_survivable
+from agentlab.rag.techniques.targets import as_documents
 from agentlab.rag.techniques.technique import (
     Found,
     Simple,
@@ -25,6 +29,7 @@ from agentlab.rag.techniques.technique import (
     planned,
     technique_of,
 )
+from agentlab.rag.values import check_whole
 from agentlab.tools import ToolPolicy, guard
 
 TOOL = "search_documents"
@@ -37,7 +42,8 @@ def search_documents(
     """A tool that searches documents, for any agent.
 
     The model is shown the texts; the documents themselves are the ``artifact`` of the tool's
-    message, for citations.
+    message, for citations. An answer that needs none, as of a tool that was routed to, is a
+    document itself.
 
     Args:
         sources: an index, a retriever or a technique; or several by name, of which the model
@@ -58,13 +64,20 @@ def search_documents(
     searched = {k: t.retriever if isinstance(t, Simple) else t for k, t in techniques.items()}
 
     def run(query: str, source: str = only or "") -> tuple[str, list[Document]]:
-        return _told(searched[only or source].invoke(query))
+        one = searched[only or source]
+        found = one.search(query) if isinstance(one, Technique) else Found(one.invoke(query))
+        return _told(found, only or source)
 
     async def arun(query: str, source: str = only or "") -> tuple[str, list[Document]]:
-        return _told(await searched[only or source].ainvoke(query))
+        one = searched[only or source]
+        if isinstance(one, Technique):
+            return _told(await one.asearch(query), only or source)
+        return _told(Found(await one.ainvoke(query)), only or source)
 
     about = "Search documents for what you need to know; ask for one thing at a time."
     held = [f"{key} ({(descriptions or {}).get(key, key)})" for key in techniques]
+    if only is not None and only in (descriptions or {}):
+        about += f" They hold: {held[0]}."
     if only is None:
         about += f" The sources are: {', '.join(held)}."
     return guard(
@@ -94,7 +107,8 @@ def agentic(
 
     Args:
         model: a chat model or its spec.
-        sources: see :func:`search_documents`; a technique in it becomes a tool of its own name.
+        sources: see :func:`search_documents`; of several by name, a technique becomes a tool of
+            its own name.
         tools: more tools.
         descriptions: what each source holds.
         max_steps: how often it may search.
@@ -104,7 +118,8 @@ def agentic(
     Raises:
         ConfigError: a value is wrong.
     """
-    made = [search_documents(sources, descriptions=descriptions), *tools]
+    check_whole("k", k, 1)
+    made = [*_tools(sources, descriptions), *tools]
     return Agentic(create_agent(model, made, max_steps=max_steps, limits=limits), k)
 
 
@@ -120,7 +135,17 @@ class Agentic(Technique):
         """See :class:`Technique`."""
         node = task.node.add("agent", task.question)
         said = {"input": task.question, "history": list(task.history)}
-        result = yield from act(self.agent, said)
+        seen = _Seen()
+        try:
+            result = yield from act(self.agent, said, watch=seen)
+        except Exception as error:
+            if not is_survivable(error) or not seen.found:
+                raise
+            yield Warned(f"the agent failed: {error}", hint="what it had found is used")
+            node.note = f"{len(seen.found)} searches, then it failed"
+            node.found = ids_of(interleaved(seen.found))
+            yield planned(node, task.node)
+            return Found(interleaved(seen.found, self._k), joint=len(seen.found) > 1)
         rankings: list[list[Document]] = []
         calls = {c["id"]: c for m in result["messages"] for c in getattr(m, "tool_calls", ())}
         for message in result["messages"]:
@@ -140,6 +165,34 @@ class Agentic(Technique):
         return Found(interleaved(rankings, self._k), joint=len(rankings) > 1)
 
 
+class _Seen(BaseCallbackHandler):
+    """Keeps what an agent's tools find, since an agent that fails has no result."""
+
+    run_inline = True
+
+    def __init__(self) -> None:
+        self.found: list[list[Document]] = []
+
+    def on_tool_end(self, output: Any, **kwargs: Any) -> None:
+        """Keep the documents."""
+        if isinstance(output, ToolMessage) and (found := _documents(output)) is not None:
+            self.found.append(found)
+
+
+def _tools(sources: Any, descriptions: Mapping[str, str] | None) -> list[BaseTool]:
+    """A tool that searches the plain sources, and one for each technique among several."""
+    if not isinstance(sources, Mapping):
+        return [search_documents(sources, descriptions=descriptions)]
+    named = {key: technique_of(source) for key, source in sources.items()}
+    plain = {key: one for key, one in named.items() if isinstance(one, Simple)}
+    made = [search_documents(plain, descriptions=descriptions)] if plain or not named else []
+    for key, one in named.items():
+        if key not in plain:
+            name = re.sub(r"[^A-Za-z0-9_-]+", "_", key)[:64]
+            made.append(search_documents({key: one}, name=name, descriptions=descriptions))
+    return made
+
+
 def _documents(message: ToolMessage) -> list[Document] | None:
     artifact = message.artifact
     if not isinstance(artifact, list) or not all(isinstance(d, Document) for d in artifact):
@@ -147,9 +200,13 @@ def _documents(message: ToolMessage) -> list[Document] | None:
     return artifact
 
 
-def _told(documents: Sequence[Document]) -> tuple[str, list[Document]]:
+def _told(found: Found, source: str) -> tuple[str, list[Document]]:
     from agentlab.tools.results import shorten
 
+    documents = found.documents
+    if not documents and found.answer:
+        name = found.routes[0] if found.routes else source
+        return found.answer, as_documents(name, found)
     lines = []
     for number, document in enumerate(documents, 1):
         title = document.metadata.get("title") or document.metadata.get("source") or ""

@@ -6,23 +6,22 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from langchain_core.runnables import Runnable
-
 from agentlab._yaml import nearest
 from agentlab.errors import ConfigError
 from agentlab.rag.techniques.acting import agentic
 from agentlab.rag.techniques.choosing import auto
 from agentlab.rag.techniques.control import Control
 from agentlab.rag.techniques.correcting import corrective
+from agentlab.rag.techniques.direct import direct_of
 from agentlab.rag.techniques.hopping import PROMPT as HOP_PROMPT
 from agentlab.rag.techniques.hopping import MultiHop
 from agentlab.rag.techniques.linking import links
 from agentlab.rag.techniques.querying import multi_query
 from agentlab.rag.techniques.rewriting import rewrite
 from agentlab.rag.techniques.routing import Route, route
+from agentlab.rag.techniques.targets import is_source, target_of
 from agentlab.rag.techniques.technique import Technique, technique_of
 
-DIRECT_PROMPT = "chat"
 NAMES = (
     "simple",
     "rewrite",
@@ -35,6 +34,8 @@ NAMES = (
     "auto",
 )
 _AT_THE_END = ("agentic", "auto")
+_KEEPING = ("multi-hop", "agentic", "auto")
+_CHOOSING = ("route", "agentic")  # among several sources
 
 
 def compose(model: Any, sources: Any, techniques: Any) -> Technique:
@@ -50,7 +51,7 @@ def compose(model: Any, sources: Any, techniques: Any) -> Technique:
         ConfigError: a name or an option is unknown, or the order is wrong.
     """
     asked = _listed(techniques)
-    routed = [name for name, _ in asked if name in ("route", "agentic")]
+    routed = [name for name, _ in asked if name in _CHOOSING]
     if isinstance(sources, Mapping):
         if not routed:
             raise ConfigError(
@@ -79,21 +80,23 @@ def _composed(model: Any, sources: Any, asked: Sequence[tuple[str, dict[str, Any
         if isinstance(sources, Mapping):
             named = {key: _route(source) for key, source in sources.items()}
             options.setdefault("descriptions", {k: r.description or k for k, r in named.items()})
-            plain = {key: one.target for key, one in named.items()}
+            reached = {key: _searched(one.target, key) for key, one in named.items()}
+            plain = {key: source for key, source in reached.items() if source is not None}
         return _made(agentic, name, model, plain, options)
     if name == "route":
         routes = {}
         for key, source in sources.items():
             one = _route(source)
-            searched = not rest or not _is_source(one.target)
+            searched = not rest or not is_source(one.target)
             target = one.target if searched else _composed(model, one.target, rest)
             routes[key] = Route(target, one.description, one.examples)
-        if any(not one.examples for one in routes.values()):
+        asks = options.get("by") in ("model", "both")
+        if asks or any(not one.examples for one in routes.values()):
             options.setdefault("model", model)
         return _made(route, name, routes, options)
     inner = _composed(model, sources, rest)
     if name == "rewrite":
-        return _made(rewrite, name, model, inner, {"direct": _direct(model), **options})
+        return _made(rewrite, name, model, inner, {"direct": direct_of(model), **options})
     if name == "multi-query":
         return _made(multi_query, name, model, inner, options)
     if name == "links":
@@ -102,7 +105,20 @@ def _composed(model: Any, sources: Any, asked: Sequence[tuple[str, dict[str, Any
         return _made(corrective, name, model, inner, options)
     if name == "multi-hop":
         return _made(MultiHop, name, Control(model, HOP_PROMPT), inner, options)
-    return _made(auto, name, model, inner, {"direct": _direct(model), **options})
+    return _made(auto, name, model, inner, {"direct": direct_of(model), **options})
+
+
+def chooses(techniques: Any) -> bool:
+    """Whether ``techniques`` choose among several sources."""
+    return any(name in _CHOOSING for name, _ in _listed(techniques))
+
+
+def keeping(techniques: Any, k: int) -> list[dict[str, Any]]:
+    """``techniques``, those that keep a number of documents of their own with that number ``k``."""
+    return [
+        {name: {**options, "k": k} if name in _KEEPING else options}
+        for name, options in _listed(techniques)
+    ]
 
 
 def _made(maker: Callable[..., Any], name: str, *given: Any) -> Technique:
@@ -147,14 +163,6 @@ def _route(source: Any) -> Route:
     return source if isinstance(source, Route) else Route(source)
 
 
-def _is_source(target: Any) -> bool:
-    from langchain_core.retrievers import BaseRetriever
-
-    return isinstance(target, Technique | BaseRetriever) or hasattr(target, "as_retriever")
-
-
-def _direct(model: Any) -> Runnable[Any, Any]:
-    from agentlab.prompts import load_prompt
-
-    answers: Runnable[Any, Any] = load_prompt(DIRECT_PROMPT) | model
-    return answers
+def _searched(target: Any, name: str) -> Any:
+    """What an agent can search, or ask; None for what refuses."""
+    return target if is_source(target) else target_of(target, name)

@@ -9,6 +9,7 @@ scope. What was tried besides is told in bench/RESULTS.md.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from threading import Lock
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from langchain_core.embeddings import Embeddings
@@ -72,11 +73,16 @@ class ExampleIndex:
         questions: Sequence[str] = (),
     ) -> None:
         self._embeddings = embeddings
-        self._examples = {name: list(texts) for name, texts in examples.items() if texts}
+        self._examples = {name: _distinct(texts) for name, texts in examples.items() if texts}
         self._keep = keep
         given = {text for texts in self._examples.values() for text in texts}
-        self._questions = [text for text in dict.fromkeys(questions) if text not in given]
+        self._questions = [text for text in _distinct(questions) if text not in given]
         self._loaded: _Loaded | None = None
+        self._lock = Lock()
+
+    def __len__(self) -> int:
+        """How many texts there are to compare with, each once."""
+        return sum(map(len, self._examples.values())) + len(self._questions)
 
     @property
     def names(self) -> list[str]:
@@ -115,25 +121,36 @@ class ExampleIndex:
         return float(np.quantile(apart, 1 - kept)) if len(apart) else 0.0
 
     def _load(self) -> _Loaded:
+        with self._lock:  # several questions may come at once
+            if self._loaded is None:
+                self._loaded = self._embedded()
+            return self._loaded
+
+    def _embedded(self) -> _Loaded:
         import numpy as np
 
-        if self._loaded is None:
-            held = []
-            for texts in self._examples.values():
-                vectors = _units(self._embeddings.embed_documents(texts))
-                held.append((vectors, _representative(vectors, self._keep)))
-            together = np.concatenate([vectors[chosen] for vectors, chosen in held])
-            places = np.repeat(np.arange(len(held)), [len(chosen) for _, chosen in held])
-            within = np.zeros((0, together.shape[1]), dtype=np.float32)
-            if self._questions:
-                within = _units(self._embeddings.embed_documents(self._questions))
-                apart = _apart_of_questions(within, together)
-            else:
-                apart = _apart_of_examples(held, together)
-            learned = _regression(together, places, len(held))
-            rows = [chosen for _, chosen in held]
-            self._loaded = _Loaded(rows, together, places, learned, within, apart)
-        return self._loaded
+        held = []
+        for texts in self._examples.values():
+            vectors = _units(self._embeddings.embed_documents(texts))
+            held.append((vectors, _representative(vectors, self._keep)))
+        together = np.concatenate([vectors[chosen] for vectors, chosen in held])
+        places = np.repeat(np.arange(len(held)), [len(chosen) for _, chosen in held])
+        within = np.zeros((0, together.shape[1]), dtype=np.float32)
+        if self._questions:
+            within = _units(self._embeddings.embed_documents(self._questions))
+            apart = _apart_of_questions(within, together)
+        else:
+            apart = _apart_of_examples(held, together)
+        learned = _regression(together, places, len(held))
+        return _Loaded([chosen for _, chosen in held], together, places, learned, within, apart)
+
+
+def _distinct(texts: Sequence[str]) -> list[str]:
+    """``texts`` without those that come again: each is as near to itself as can be."""
+    found: dict[str, str] = {}
+    for text in texts:
+        found.setdefault(" ".join(text.split()).casefold(), text)
+    return list(found.values())
 
 
 def _kernel(similar: Any) -> Any:
@@ -170,7 +187,8 @@ def _apart_of_examples(held: Sequence[tuple[Floats, list[int]]], vectors: Floats
         similar[chosen, begin + np.arange(len(chosen))] = -1.0
         begin += len(chosen)
         apart.append(similar.max(axis=1))
-    return np.concatenate(apart)
+    found = np.concatenate(apart)
+    return found[found > -1.0] if len(vectors) == 1 else found  # one alone is beside none
 
 
 def _units(vectors: Sequence[Sequence[float]]) -> Floats:

@@ -11,11 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
 from langchain_core.embeddings import Embeddings
-from langchain_core.retrievers import BaseRetriever
-from langchain_core.runnables import Runnable, RunnableLambda
-from langchain_core.tools import BaseTool
+from langchain_core.runnables import Runnable
 
-from agentlab.boundary import recordable
 from agentlab.errors import ConfigError
 from agentlab.events import Warned
 from agentlab.models.embeddings import load_embeddings
@@ -23,12 +20,13 @@ from agentlab.rag.techniques.control import Control, list_of, object_of
 from agentlab.rag.techniques.evidence import interleaved
 from agentlab.rag.techniques.examples import ExampleIndex, Guess, Reading
 from agentlab.rag.techniques.steps import Steps, act, ask, is_survivable, together
-from agentlab.rag.techniques.technique import Found, Task, Technique, planned, technique_of
+from agentlab.rag.techniques.targets import Running, as_documents, target_of
+from agentlab.rag.techniques.technique import Found, Simple, Task, Technique, planned
+from agentlab.rag.values import check_number, check_whole
 
 PROMPT = "rag/route"
 By = Literal["examples", "model", "both"]
 NOWHERE = "out_of_scope"
-REFUSE = "refuse"  # a target
 _SHOWN = 3  # examples of a route that a model is shown
 _OFFERED = 3  # routes that a model chooses among where the question is in scope by examples
 _NEVER = "out of scope"
@@ -39,8 +37,10 @@ class Route:
     """A place that questions can be sent to.
 
     Attributes:
-        target: an index, a retriever or a technique, which finds documents; a tool, a chain, a
-            model or a function of the question, whose result is the answer; or ``"refuse"``.
+        target: an index, a retriever or a technique, which finds documents, or an answer from
+            documents, which counts by its retriever; a tool, a chain, a model or a function of the
+            question, whose result is the answer; or ``"refuse"``. A model, and a chain that has a
+            place for it, are given the conversation too.
         description: what it can answer, for a model that chooses.
         examples: questions that belong there; about 20 are enough.
     """
@@ -107,10 +107,15 @@ def route(
         )
     if by != "examples" and model is None:
         raise ConfigError(f"to route by {by} needs a model")
-    if not 0 < kept <= 1:
-        raise ConfigError(f"kept must be above 0 and at most 1, not {kept!r}")
-    if isinstance(most, bool) or not isinstance(most, int) or most < 1:
-        raise ConfigError(f"most must be a whole number from 1, not {most!r}")
+    check_number("kept", kept, 0, 1, above=True)
+    check_number("margin", margin, 0)
+    check_whole("most", most, 1)
+    if threshold is not None:
+        check_number("threshold", threshold)
+    if keep is not None:
+        check_whole("keep", keep, 1)
+    if isinstance(calibration, str) or not all(isinstance(text, str) for text in calibration):
+        raise ConfigError(f"calibration must be a list of questions, not {calibration!r}")
     control = Control(model, PROMPT) if by != "examples" else None
     examples = (
         ExampleIndex(
@@ -119,6 +124,11 @@ def route(
         if by != "model"
         else None
     )
+    if examples is not None and threshold is None and len(examples) < 2:
+        raise ConfigError(
+            "one example alone sets no threshold",
+            hint="give more examples, a calibration, or a threshold",
+        )
     return Router(made, control, examples, threshold, kept, margin, most)
 
 
@@ -137,13 +147,23 @@ class Router(Technique):
     ) -> None:
         self.name = "route"
         self.routes = dict(routes)
-        self._targets = {name: _target(one.target) for name, one in routes.items()}
+        self._targets = {name: target_of(one.target, name) for name, one in routes.items()}
         self._control = control
         self._examples = examples
         self._threshold = threshold
         self._kept = kept
         self._margin = margin
         self._most = most
+
+    @property
+    def parts(self) -> Sequence[Technique]:
+        """See :class:`Technique`."""
+        return [target for target in self._targets.values() if target is not None]
+
+    def bottom(self, routes: Sequence[str] = ()) -> list[Simple]:
+        """See :class:`Technique`."""
+        taken = [target for name, target in self._targets.items() if name in routes and target]
+        return list(dict.fromkeys(one for target in taken for one in target.bottom(routes)))
 
     @property
     def threshold(self) -> float:
@@ -168,26 +188,20 @@ class Router(Technique):
         if not taken:
             told = "belongs to no route" if not names else f"is refused by {names[0]!r}"
             return Found(declined=f"the question {told}", routes=tuple(names))
-        found = yield from together([self._taken(name, task.below(node)) for name in taken])
+        below, alone = task.below(node), len(taken) == 1
+        found = yield from together([self._taken(name, below, alone=alone) for name in taken])
         return (yield from _merged(taken, found))
 
-    def _taken(self, name: str, task: Task) -> Steps[Found]:
+    def _taken(self, name: str, task: Task, *, alone: bool) -> Steps[Found]:
         target = self._targets[name]
-        if isinstance(target, Technique):
-            return (yield from target.steps(task))
         assert target is not None  # steps() looks
-        node = task.node.add("run", task.question)
-        said: Any = task.question
-        if getattr(target, "takes_history", False):
-            said = {"input": task.question, "history": list(task.history)}
-        value = yield from act(target, said)
-        node.note = name
-        yield planned(node, task.node)
-        return Found(answer=_text(value))
+        return (
+            target.run(task, tokens=alone) if isinstance(target, Running) else target.within(task)
+        )
 
     def _chosen(self, task: Task) -> Steps[tuple[list[str], str]]:
         """The routes, none for out of scope, and what they were chosen by."""
-        read = self._examples.read(task.question) if self._examples is not None else None
+        read = yield from self._read(task.question)
         if read is not None and (self._control is None or self._is_clear(read)):
             return self._clear(read), f"similarity {read.nearest:.2f}"
         assert self._control is not None  # route() looks
@@ -204,6 +218,19 @@ class Router(Technique):
             return otherwise, "the model failed"
         names = [name for name in dict.fromkeys(value["routes"]) if name in self._targets]
         return names[: self._most], "by the model"
+
+    def _read(self, question: str) -> Steps[Reading | None]:
+        """What the examples tell; None where there are none, or a model can do without them."""
+        if self._examples is None:
+            return None
+        try:
+            reading: Reading = yield from act(_Reads(self._examples), question)
+        except Exception as error:
+            if self._control is None or not is_survivable(error):
+                raise
+            yield Warned(f"no examples were compared: {error}", hint="the model is asked")
+            return None
+        return reading
 
     def _is_clear(self, read: Reading) -> bool:
         return read.nearest >= self.threshold and len(self._near(read.guesses)) == 1
@@ -242,20 +269,27 @@ class Router(Technique):
 
 
 def _merged(names: Sequence[str], results: Sequence[Any]) -> Steps[Found]:
-    """One result of several routes: their answers, or their documents in turn."""
-    good = []
+    """One result of several routes: their answers, or their documents in turn.
+
+    An answer beside documents is a document itself.
+    """
+    told = []
     for name, result in zip(names, results, strict=True):
         if isinstance(result, Exception):
             if len(names) == 1:
                 raise result
             yield Warned(f"the route {name!r} failed: {result}")
         else:
-            good.append(result)
+            told.append((name, result))
+    good = [found for _, found in told]
     if not good:
         raise next(result for result in results if isinstance(result, Exception))
-    documents = interleaved([found.documents for found in good])
     answers = [found.answer for found in good if found.answer is not None]
     declined = next((found.declined for found in good if found.declined), "")
+    rankings = [found.documents for found in good]
+    if any(rankings):  # then an answer is one of the documents, to be cited
+        rankings = [found.documents or as_documents(name, found) for name, found in told]
+    documents = interleaved(rankings)
     return Found(
         documents,
         answer="\n\n".join(answers) if answers and not documents else None,
@@ -265,44 +299,11 @@ def _merged(names: Sequence[str], results: Sequence[Any]) -> Steps[Found]:
     )
 
 
-def _target(target: Any) -> Technique | Runnable[Any, Any] | None:
-    """What a route leads to; None refuses."""
-    if target == REFUSE:
-        return None
-    if isinstance(target, Technique | BaseRetriever) or hasattr(target, "as_retriever"):
-        return technique_of(target)
-    if isinstance(target, BaseTool):
-        return _OfTool(recordable(target))
-    if isinstance(target, Runnable):
-        return recordable(target)
-    if callable(target):
-        return RunnableLambda(target)
-    raise ConfigError(
-        f"a route cannot lead to a {type(target).__name__}",
-        hint='an index, a retriever, a tool, a chain, a model, a function, or "refuse"',
-    )
+class _Reads(Runnable[str, Reading]):
+    """Compares a text with examples: a request, as it may embed them all."""
 
+    def __init__(self, examples: ExampleIndex) -> None:
+        self._examples = examples
 
-class _OfTool(Runnable[Any, Any]):
-    """A tool that is given the question as its only argument."""
-
-    def __init__(self, tool: BaseTool) -> None:
-        names = list(tool.args)
-        if len(names) != 1:
-            raise ConfigError(
-                f"the tool {tool.name!r} takes {len(names)} arguments, and a question is one",
-                hint="put it into a function or an agent",
-            )
-        self._tool, self._argument = tool, names[0]
-
-    def invoke(self, input: Any, config: Any = None, **kwargs: Any) -> Any:
-        return self._tool.invoke({self._argument: input}, config)
-
-    async def ainvoke(self, input: Any, config: Any = None, **kwargs: Any) -> Any:
-        return await self._tool.ainvoke({self._argument: input}, config)
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, Mapping):
-        value = next((value[key] for key in ("answer", "output", "text") if key in value), value)
-    return str(getattr(value, "text", value))
+    def invoke(self, input: str, config: Any = None, **kwargs: Any) -> Reading:
+        return self._examples.read(input)

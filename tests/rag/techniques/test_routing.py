@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from typing import Any
 
 import pytest
@@ -12,8 +14,10 @@ from agentlab import handling
 from agentlab.errors import ConfigError
 from agentlab.events import Warned
 from agentlab.rag import create_rag
-from agentlab.rag.techniques import Route, route
+from agentlab.rag.techniques import MultiHop, Route, route
+from agentlab.rag.techniques.control import Control
 from agentlab.rag.techniques.examples import ExampleIndex
+from agentlab.rag.techniques.hopping import PROMPT as HOP
 from tests.rag.conftest import WordEmbeddings
 from tests.rag.techniques.parts import Failing, Words, cited, saying
 
@@ -172,6 +176,65 @@ def test_in_doubt_the_model_chooses_among_the_best_routes() -> None:
     assert any(isinstance(event, Warned) for event in told)  # e was not offered
 
 
+def test_an_example_that_is_there_twice_counts_once() -> None:
+    twice = {name: [*texts, *(t.upper() for t in texts)] for name, texts in EXAMPLES.items()}
+    one, other = ExampleIndex(EXAMPLES, WordEmbeddings()), ExampleIndex(twice, WordEmbeddings())
+    assert other.threshold(0.95) == one.threshold(0.95) < 1
+    assert other.kept == one.kept
+
+
+def test_with_one_example_that_is_kept_the_others_set_the_threshold() -> None:
+    index = ExampleIndex({"house": PUMP}, WordEmbeddings(), 1)
+    assert index.threshold(1.0) > -1
+
+
+def test_where_embeddings_are_away_the_model_is_asked() -> None:
+    chosen = router(model=saying({"routes": ["house"]}), by="both")
+    chosen._examples._embeddings = Away()
+    events = list(chosen.stream("How is the pump reset?"))
+    assert any(isinstance(event, Warned) for event in events)
+    assert events[-1].value.routes == ("house",)  # type: ignore[attr-defined]
+    alone = router()
+    alone._examples._embeddings = Away()
+    with pytest.raises(ConnectionError):
+        alone.search("How is the pump reset?")
+
+
+class Away(WordEmbeddings):
+    """Embeddings of a service that is not there."""
+
+    def embed_documents(self, texts: list[str]) -> list[list[float]]:
+        raise ConnectionError("no connection")
+
+
+def test_examples_are_embedded_beside_the_event_loop() -> None:
+    threads: list[str] = []
+
+    class Slow(WordEmbeddings):
+        def embed_documents(self, texts: list[str]) -> list[list[float]]:
+            threads.append(threading.current_thread().name)
+            return super().embed_documents(texts)
+
+    chosen = router()
+    chosen._examples._embeddings = Slow()
+    assert asyncio.run(chosen.asearch("How is the pump reset?")).routes == ("house",)
+    assert threads
+    assert threading.main_thread().name not in threads
+
+
+@pytest.mark.parametrize("by", ["model", "both"])
+def test_in_a_list_of_techniques_the_model_is_that_of_the_answer(by: str) -> None:
+    routes = {name: Route(Words(), "", texts) for name, texts in EXAMPLES.items()}
+    options = {"by": by, "embeddings": WordEmbeddings(), "margin": 9}
+    rag = create_rag(saying({"routes": ["house"]}), routes, techniques=[{"route": options}])
+    assert rag.retriever.search("How is the pump reset?").routes == ("house",)  # type: ignore[attr-defined]
+
+
+def test_hops_over_routes_tell_them() -> None:
+    hops = MultiHop(Control(saying({"fact": "", "queries": []}), HOP), router(), min_hops=1)
+    assert hops.search("How is the pump reset?").routes == ("house",)
+
+
 @pytest.mark.parametrize(
     ("routes", "options", "told"),
     [
@@ -184,6 +247,12 @@ def test_in_doubt_the_model_chooses_among_the_best_routes() -> None:
         ({"a": Route(Words(), "", LEAVE)}, {"by": "both"}, "needs a model"),
         ({"a": Route(Words(), "", LEAVE)}, {"kept": 0}, "kept must be"),
         ({"a": Route(Words(), "", LEAVE)}, {"most": 0}, "most must be"),
+        ({"a": Route(Words(), "", LEAVE)}, {"kept": "high"}, "kept must be"),
+        ({"a": Route(Words(), "", LEAVE)}, {"threshold": "high"}, "threshold must be"),
+        ({"a": Route(Words(), "", LEAVE)}, {"margin": "high"}, "margin must be"),
+        ({"a": Route(Words(), "", LEAVE)}, {"keep": 0}, "keep must be"),
+        ({"a": Route(Words(), "", LEAVE)}, {"calibration": "a log"}, "calibration must be"),
+        ({"a": Route(Words(), "", LEAVE[:1])}, {}, "one example alone"),
     ],
 )
 def test_wrong_routes_are_told(routes: Any, options: Any, told: str) -> None:
