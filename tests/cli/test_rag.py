@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 
 from agentlab.cli.commands import demo
+from agentlab.cli.commands.rag import _ways
 from agentlab.cli.console import Console
+from agentlab.errors import ConfigError
 from agentlab.models import load_model
 from agentlab.rag import Index
 
@@ -89,6 +91,44 @@ def test_a_file_of_sources(agentlab: Command, index: Path, project: Path) -> Non
     assert "route: How long is leave? -> leave (similarity" in done.stderr
     refused = agentlab("rag", "rag.yaml", "Sing a song!", "--mode", "route")
     assert refused.stdout == "The documents do not say.\n"
+
+
+def test_options_reach_a_file_of_sources(agentlab: Command, index: Path, project: Path) -> None:
+    (project / "rag.yaml").write_text(
+        "agentlab_rag: 1\nmodel: scripted:script.yaml\nsources:\n  leave: {index: index}\n"
+    )
+    asked = ("rag", "rag.yaml", "How many days of leave are there a year?")
+    done = agentlab(*asked, "--quote", "always")
+    assert done.stdout.startswith("The documents say: “Every employee"), done.stderr
+    far = agentlab(*asked, "--mode", "dense", "--threshold", "0.999")
+    assert far.stdout == "The documents do not say.\n"
+    assert "there is no prompt" in agentlab(*asked, "--prompt", "none").stderr
+    assert "'k' must be 1 or more" in agentlab(*asked, "-k", "0").stderr
+    wrong = agentlab(*asked, "--param", "temperature=0")
+    assert (wrong.returncode, "--model" in wrong.stderr) == (2, True)
+    given = agentlab(*asked, "-m", "scripted:script.yaml", "--param", "temperature=0")
+    assert given.stdout.startswith("Employees have thirty days"), given.stderr
+
+
+def test_a_mode_of_the_search_among_techniques(index: Path) -> None:
+    assert _ways("hybrid,rewrite") == ("hybrid", ["rewrite"])
+    assert _ways("multi_query") == (None, ["multi-query"])
+    assert _ways("dense") == ("dense", None)
+    with pytest.raises(ConfigError, match="one mode, not dense and keyword"):
+        _ways("dense,keyword")
+
+
+def test_the_number_of_chunks_reaches_the_hops(
+    agentlab: Command, index: Path, project: Path
+) -> None:
+    texts = [f"Rule {n}. Leave is granted by office {n}." for n in range(6)]
+    Index.from_texts(texts, path=project / "rules")
+    hop = json.dumps({"fact": "", "queries": ["office"]})
+    script = project / "script.yaml"
+    script.write_text(f"replies:\n- say: '{hop}'\n{script.read_text().removeprefix('replies:')}")
+    asked = ("rag", "rules", "Who grants leave?", "-m", "scripted:script.yaml", "--json")
+    done = agentlab(*asked, "--mode", "keyword,multi-hop", "-k", "2")
+    assert len(json.loads(done.stdout.splitlines()[-1])["value"]["documents"]) == 2, done.stderr
 
 
 def test_quotes_alone(agentlab: Command, index: Path) -> None:

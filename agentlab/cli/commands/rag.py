@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from agentlab.events import Event
 
 app = new_app()
+_MODES = ("dense", "keyword", "hybrid")
 
 
 @app.command()
@@ -36,11 +37,19 @@ def rag(
         str | None,
         typer.Option(
             help="How it is searched: dense (by meaning), keyword (BM25) or hybrid (both), the "
-            "default; or simple, rewrite, multi-query, links, multi-hop, route, corrective, "
-            "agentic, auto, also several: rewrite,multi-hop."
+            "default; and simple, rewrite, multi-query, links, multi-hop, route, corrective, "
+            "agentic, auto, also several: dense,rewrite,multi-hop."
         ),
     ] = None,
-    k: Annotated[int, typer.Option("--k", "-k", help="How many chunks to answer from.")] = 4,
+    k: Annotated[
+        int | None,
+        typer.Option(
+            "--k",
+            "-k",
+            help="How many chunks are found, and answered from: 4; multi-hop, agentic and auto "
+            "answer from 10.",
+        ),
+    ] = None,
     rerank: Annotated[
         bool | None,
         typer.Option(
@@ -51,21 +60,26 @@ def rag(
         float | None, typer.Option(help="Leave out what is less fit, all of it if need be.")
     ] = None,
     prompt: Annotated[
-        str, typer.Option("--prompt", metavar="NAME", help="A prompt for answers from documents.")
-    ] = "rag/answer",
+        str | None,
+        typer.Option(
+            "--prompt", metavar="NAME", help="A prompt for answers from documents: rag/answer."
+        ),
+    ] = None,
     quote: Annotated[
-        str,
+        str | None,
         typer.Option(
             metavar="WHEN",
             help="Quote the documents' best sentence: never, else (where the model finds no "
-            "answer) or always (no model is asked).",
+            "answer), the default, or always (no model is asked).",
         ),
-    ] = "else",
+    ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Write every event as a line of JSON.")
     ] = False,
 ) -> None:
     """Answer QUESTION from the index in DIR, and say where each sentence is from.
+
+    Options given here come before those of a YAML file.
 
     agentlab rag my-index "how do I record a run?" -m gguf:model.gguf
     """
@@ -81,15 +95,36 @@ def rag(
     text = _question(question)
     mode, techniques = _ways(mode)
     settings = read_params(params or [])
+    answer: dict[str, Any] = {"prompt": prompt, "quote": quote}
     if folder.endswith((".yaml", ".yml")):
+        from agentlab.errors import ConfigError
         from agentlab.rag.techniques import load_rag
 
-        runnable = load_rag(folder, load_model(model, **settings) if model else None, techniques)
+        if settings and model is None:
+            raise ConfigError(
+                "--param is a parameter of the model that --model names",
+                hint=f"give --model too, or write the model in {folder}",
+            )
+        search = {"k": k, "mode": mode, "rerank": rerank, "threshold": threshold}
+        runnable = load_rag(
+            folder,
+            load_model(model, **settings) if model else None,
+            techniques,
+            search={name: value for name, value in search.items() if value is not None},
+            answer={name: value for name, value in answer.items() if value is not None},
+        )
     else:
         index = Index.open(folder)
-        retriever = retriever_of(index, k=k, mode=mode, rerank=rerank, threshold=threshold)
+        retriever = retriever_of(
+            index, k=4 if k is None else k, mode=mode, rerank=rerank, threshold=threshold
+        )
         loaded = load_model(model, **settings)
-        runnable = create_rag(loaded, retriever, prompt, quote=quote, techniques=techniques or ())  # type: ignore[arg-type]  # it is checked there
+        answer["quote"] = quote or "else"
+        if techniques and k is not None:
+            from agentlab.rag.techniques.composing import keeping
+
+            techniques = keeping(techniques, k)
+        runnable = create_rag(loaded, retriever, techniques=techniques or (), **answer)
     with interruptible():
         try:
             for event in runnable.stream(text):
@@ -101,20 +136,23 @@ def rag(
             console.end_line()
 
 
-def _ways(mode: str | None) -> tuple[str | None, list[str] | None]:
+def _ways(given: str | None) -> tuple[str | None, list[Any] | None]:
     """The mode of the search, and the techniques, that ``--mode`` names."""
-    if mode is None or mode in ("dense", "keyword", "hybrid"):
-        return mode, None
-    names = [name.strip() for name in mode.split(",")]
+    if given is None:
+        return None, None
     from agentlab.errors import ConfigError
     from agentlab.rag.techniques import NAMES
 
-    unknown = next((name for name in names if name not in NAMES), None)
+    names = [name.strip().replace("_", "-") for name in given.split(",")]
+    unknown = next((name for name in names if name not in (*_MODES, *NAMES)), None)
     if unknown is not None:
         raise ConfigError(
-            f"there is no mode {unknown!r}", hint=f"use dense, keyword, hybrid, {', '.join(NAMES)}"
+            f"there is no mode {unknown!r}", hint=f"use {', '.join([*_MODES, *NAMES])}"
         )
-    return None, names
+    modes = [name for name in names if name in _MODES]
+    if len(modes) > 1:
+        raise ConfigError(f"a search has one mode, not {' and '.join(modes)}")
+    return next(iter(modes), None), [name for name in names if name not in _MODES] or None
 
 
 def _question(given: str) -> str:

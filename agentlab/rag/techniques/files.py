@@ -7,18 +7,38 @@ from pathlib import Path
 from typing import Any
 
 from agentlab._yaml import Located, nearest, place_of, read_yaml
-from agentlab.errors import ConfigError
+from agentlab.errors import ChainError, ConfigError, StoreError
 from agentlab.rag.answer import Rag, create_rag
 from agentlab.rag.index import Index
-from agentlab.rag.techniques.routing import REFUSE, Route
+from agentlab.rag.techniques.composing import chooses, keeping
+from agentlab.rag.techniques.direct import direct_of
+from agentlab.rag.techniques.routing import Route
+from agentlab.rag.techniques.targets import REFUSE
 
 VERSION_KEY = "agentlab_rag"
 _KEYS = (VERSION_KEY, "model", "sources", "techniques", "answer")
-_SOURCE = ("index", "refuse", "description", "examples", "search")
-_ANSWER = ("prompt", "min_score", "min_support", "not_found")
+_KINDS = ("index", "answer", "chain", "tool", "refuse")
+_SOURCE = (*_KINDS, "description", "examples", "search")
+_ANSWER = (
+    "prompt",
+    "min_score",
+    "min_support",
+    "not_found",
+    "quote",
+    "short",
+    "reranker",
+    "min_relevance",
+)
 
 
-def load_rag(file: str | Path, model: Any = None, techniques: Any = None) -> Rag:
+def load_rag(
+    file: str | Path,
+    model: Any = None,
+    techniques: Any = None,
+    *,
+    search: Mapping[str, Any] | None = None,
+    answer: Mapping[str, Any] | None = None,
+) -> Rag:
     """The answers that the YAML file ``file`` describes.
 
     ::
@@ -31,17 +51,26 @@ def load_rag(file: str | Path, model: Any = None, techniques: Any = None) -> Rag
             description: rules for employees
             examples: [How many days of leave do I get?]
             search: {k: 4, mode: hybrid}    # as Index.as_retriever takes it
+          sums: {tool: calculator, description: arithmetic, examples: [What is 3 times 4?]}
+          talk: {answer: directly, examples: [How are you?]}  # the model, without documents
           other: {refuse: true, examples: [Write me a poem]}
         techniques: [rewrite, {route: {kept: 0.95}}]
-        answer: {min_support: 0.6}
+        answer: {min_support: 0.6, quote: else}
+
+    A source is an ``index``, a ``tool`` or ``chain`` by its name, ``answer: directly`` or
+    ``refuse: true``; ``answer`` has options of :func:`~agentlab.rag.create_rag`.
 
     Args:
         file: the file.
         model: a chat model or its spec, in place of the file's.
         techniques: in place of the file's.
+        search: options over those of each source's ``search``; its ``k`` is how many documents
+            multi-hop, agentic and auto keep, too.
+        answer: options over the file's.
 
     Raises:
         ConfigError: names the file, the line and what is wrong.
+        StoreError: an index is damaged.
     """
     path = Path(file)
     try:
@@ -55,38 +84,97 @@ def load_rag(file: str | Path, model: Any = None, techniques: Any = None) -> Rag
     given = data.get("sources")
     if not isinstance(given, Mapping) or not given:
         raise ConfigError(f"{path}: `sources` must name at least one source")
-    sources = {name: _source(data, name, path) for name in given}
-    answer = data.get("answer") or {}
-    _check(answer, _ANSWER, path, data, "answer")
+    options = data.get("answer") or {}
+    _check(options, _ANSWER, path, data, "answer")
     chosen = techniques if techniques is not None else data.get("techniques") or ()
     asked = model or data.get("model")
     if asked is None:
         from agentlab.config import settings
 
         asked = settings().model
-    only = next(iter(sources.values())) if len(sources) == 1 else None
     try:
-        return create_rag(asked, only.target if only else sources, techniques=chosen, **answer)
+        asked = _model(asked, given)
+        if chosen and "k" in (search or {}):
+            chosen = keeping(chosen, (search or {})["k"])
+        several = len(given) > 1 or bool(chosen and chooses(chosen))
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}", hint=error.hint) from error
+    sources = {name: _source(data, name, path, asked, search or {}) for name in given}
+    found = sources if several else next(iter(sources.values())).target
+    more = {**options, **(answer or {})}
+    try:
+        return create_rag(asked, found, techniques=chosen, **more)
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}", hint=error.hint) from error
 
 
-def _source(data: Located, name: str, path: Path) -> Route:
+def _model(asked: Any, sources: Mapping[str, Any]) -> Any:
+    """The model, loaded once where a source needs it too."""
+    needs = any(
+        isinstance(s, Mapping) and ("answer" in s or "chain" in s) for s in sources.values()
+    )
+    if not needs or not isinstance(asked, str):
+        return asked
+    from agentlab.models import load_model
+
+    return load_model(asked)
+
+
+def _source(data: Located, name: str, path: Path, model: Any, options: Mapping[str, Any]) -> Route:
     entry = data["sources"][name]
     _check(entry, _SOURCE, path, data, "sources", name)
-    target: Any = REFUSE
-    if entry.get("refuse") is not True:
-        folder = entry.get("index")
-        if not isinstance(folder, str):
-            raise ConfigError(f"{_at(path, data, 'sources', name)}: {name!r} needs an `index`")
-        search = entry.get("search") or {}
-        if not isinstance(search, Mapping):
-            raise ConfigError(f"{_at(path, data, 'sources', name)}: `search` must be a mapping")
-        target = Index.open(path.parent / folder).as_retriever(**search)
+    where = _at(path, data, "sources", name)
+    kinds = [kind for kind in _KINDS if kind in entry and entry[kind] is not False]
+    if len(kinds) != 1:
+        told = f"is {' and '.join(kinds)} at once" if kinds else "needs an `index`"
+        raise ConfigError(
+            f"{where}: {name!r} {told}",
+            hint="or `tool: NAME`, `chain: NAME`, `answer: directly`, `refuse: true`; one of them",
+        )
+    search = entry.get("search") or {}
+    if not isinstance(search, Mapping):
+        raise ConfigError(f"{where}: `search` must be a mapping")
+    try:
+        target = _target(kinds[0], entry[kinds[0]], path, model, {**search, **options})
+    except ConfigError as error:
+        raise ConfigError(f"{where}: {error}", hint=error.hint) from error
+    except StoreError as error:
+        raise type(error)(f"{where}: {error}", hint=error.hint) from error
     examples = entry.get("examples") or []
     if not isinstance(examples, list) or not all(isinstance(text, str) for text in examples):
-        raise ConfigError(f"{_at(path, data, 'sources', name)}: `examples` must be questions")
+        raise ConfigError(f"{where}: `examples` must be questions")
     return Route(target, str(entry.get("description") or ""), tuple(examples))
+
+
+def _target(kind: str, value: Any, path: Path, model: Any, search: Mapping[str, Any]) -> Any:
+    """What the source of that ``kind`` is."""
+    wanted = {"refuse": True, "answer": "directly"}.get(kind)
+    if (value != wanted) if wanted else (not isinstance(value, str) or not value):
+        told = {"refuse": "true", "answer": "directly", "index": "a folder"}.get(kind, "a name")
+        raise ConfigError(f"`{kind}` must be {told}, not {value!r}")
+    match kind:
+        case "index":
+            return Index.open(path.parent / value).as_retriever(**search)
+        case "answer":
+            return direct_of(model)
+        case "tool":
+            from agentlab.tools import load_tools
+
+            return load_tools(value)[0]
+        case "chain":
+            return _chain(value, model)
+    return REFUSE
+
+
+def _chain(name: str, model: Any) -> Any:
+    from agentlab.chains import load_chain
+
+    try:
+        return load_chain(name, model)
+    except ChainError:
+        if ":" not in name:
+            raise
+        return load_chain(name)  # one with a model of its own
 
 
 def _check(given: Any, known: tuple[str, ...], path: Path, data: Any, *keys: str) -> None:
