@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import inspect
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,20 +15,25 @@ from langchain_core.messages import ToolMessage
 from langchain_core.messages.tool import ToolOutputMixin
 from langchain_core.runnables import RunnableConfig
 from langchain_core.tools import BaseTool, StructuredTool, Tool, ToolException
-from pydantic import ValidationError, create_model
+from pydantic import BaseModel, ValidationError, create_model
 
 from agentlab.boundary import recordable
 from agentlab.errors import (
     AgentLabError,
-    ModelError,
+    EffectRefused,
+    NotRecordable,
+    Offline,
+    ScenarioFailed,
+    SecretFound,
     ToolDefinitionError,
     ToolError,
-    TurnCancelled,
 )
 from agentlab.tools import isolated, running
 from agentlab.tools.policy import ToolPolicy
 from agentlab.tools.results import shorten, to_text
 
+# What a recording, a replay or the offline switch says; no model can do anything about it.
+_OF_THE_RUN = (Offline, ScenarioFailed, EffectRefused, NotRecordable, SecretFound)
 _MAX_MESSAGE = 500  # characters of a foreign exception's message
 
 
@@ -91,8 +98,9 @@ class GuardedTool(BaseTool):
         run_manager: CallbackManagerForToolRun | None = None,
         **kwargs: Any,
     ) -> tuple[Any, Any]:
-        kwargs.update(_plumbing(self.inner._run, config, run_manager))
         try:
+            self._refuse_secrets(args, kwargs)
+            kwargs.update(_plumbing(self.inner._run, config, run_manager))
             return running.run(self._job(args, kwargs), self.name, self.policy.timeout)
         except BaseException as error:
             raise _as_tool_error(self.name, error) from error
@@ -105,6 +113,7 @@ class GuardedTool(BaseTool):
         **kwargs: Any,
     ) -> tuple[Any, Any]:
         try:
+            self._refuse_secrets(args, kwargs)
             if _has_own_coroutine(self.inner) and not self.policy.isolate:
                 kwargs.update(_plumbing(self.inner._arun, config, run_manager))
                 work = self.inner._arun(*args, **kwargs)
@@ -115,6 +124,17 @@ class GuardedTool(BaseTool):
             return await running.arun(self._job(args, kwargs), self.name, self.policy.timeout)
         except BaseException as error:
             raise _as_tool_error(self.name, error) from error
+
+    def _refuse_secrets(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """Of a tool that sends something out: a model may have been told to send a key."""
+        if not self.policy.network:
+            return
+        from agentlab.web.pages import refuse_secrets
+
+        for name, value in (*kwargs.items(), *(("", value) for value in args)):
+            what = f"the argument {name!r} of {self.name}" if name else f"what {self.name} is given"
+            for text in _texts_in(value):
+                refuse_secrets(text, what)
 
     def _job(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> running.Job[tuple[Any, Any]]:
         if self.policy.isolate:
@@ -187,6 +207,22 @@ def observation(error: ToolError) -> str:
     return f"Error: {error}" + (f" ({error.hint})" if error.hint else "")
 
 
+def _texts_in(value: Any) -> Iterator[str]:
+    waiting = [value]
+    while waiting:
+        match waiting.pop():
+            case str(text):
+                yield text
+            case dict(mapping):
+                waiting += [*mapping.keys(), *mapping.values()]
+            case list(items) | tuple(items) | set(items) | frozenset(items):
+                waiting += items
+            case BaseModel() as model:
+                waiting.append(model.model_dump())
+            case other if dataclasses.is_dataclass(other) and not isinstance(other, type):
+                waiting.append(dataclasses.asdict(other))
+
+
 def _schema(tool: BaseTool) -> Any:
     if tool.args_schema is not None:
         return tool.args_schema
@@ -216,21 +252,29 @@ def _as_tool_error(name: str, error: BaseException) -> BaseException:
     """``error`` as the model shall read it; what is not the tool's failure stays as it is."""
     if isinstance(error, ToolError) or not _is_failure(error):
         return error
+    said = _message(error)
     if isinstance(error, ToolException):
-        return ToolError(shorten(str(error), _MAX_MESSAGE) or f"{name} failed")
+        return ToolError(said or f"{name} failed")
+    hint = error.hint if isinstance(error, AgentLabError) else ""
     return ToolError(
-        f"{name} failed with {type(error).__name__}: {shorten(str(error), _MAX_MESSAGE)}",
-        hint="change the arguments, or go on without it",
+        f"{name} failed with {type(error).__name__}: {said}",
+        hint=hint or "change the arguments, or go on without it",
     )
 
 
+def _message(error: BaseException) -> str:
+    try:
+        return shorten(str(error), _MAX_MESSAGE)
+    except Exception:  # noqa: BLE001 - whatever a foreign __str__ does
+        return "(its message cannot be read)"
+
+
 def _is_failure(error: BaseException) -> bool:
+    """Whether ``error`` is the tool's. Those of a replay and of the run itself are not."""
     if isinstance(error, SystemExit):
         return True
-    if isinstance(error, TurnCancelled) or not isinstance(error, Exception):
+    if not isinstance(error, Exception) or isinstance(error, _OF_THE_RUN):
         return False
-    if isinstance(error, AgentLabError):  # a wrong setting or a replay is no concern of the model
-        return isinstance(error, ModelError)
     graph = sys.modules.get("langgraph.errors")  # a tool that asks a person interrupts its graph
     return graph is None or not isinstance(error, graph.GraphBubbleUp)
 

@@ -95,10 +95,11 @@ def _load(name: str) -> BaseTool:
 
 
 def _files() -> dict[str, Path]:
+    """The files by name, wrong ones too, so that they are told and not passed over."""
     found: dict[str, Path] = {}
     for folder in folders("tools"):
         for file in sorted(folder.glob("*.py")):
-            if _NAME.fullmatch(file.stem):
+            if not file.name.startswith(("_", ".")):
                 found.setdefault(file.stem, file)
     return found
 
@@ -109,6 +110,7 @@ def read_tool_file(file: Path) -> tuple[BaseTool, ToolPolicy]:
     Raises:
         ToolDefinitionError: it does not define one; the message names the line.
     """
+    _refuse_what_is_no_file(file)
     _refuse_untyped_arguments(file)
     module = _execute(file)
     tool = getattr(module, file.stem, None)
@@ -140,6 +142,23 @@ def read_tool_file(file: Path) -> tuple[BaseTool, ToolPolicy]:
     return tool, policy
 
 
+def _refuse_what_is_no_file(file: Path) -> None:
+    if not _NAME.fullmatch(file.stem):
+        right = re.sub(r"\W+", "_", file.stem).strip("_").lower()
+        raise ToolDefinitionError(
+            f"{file}: {file.stem!r} is no name of a tool: small letters, digits and _",
+            hint=f"rename it to {right}.py" if _NAME.fullmatch(right) else "rename it",
+        )
+    try:
+        with file.open("rb"):
+            return
+    except OSError as error:
+        reason = (error.strerror or type(error).__name__).lower()
+        raise ToolDefinitionError(
+            f"{file} cannot be read: {reason}", hint="a tool is a Python file"
+        ) from error
+
+
 def _execute(file: Path) -> ModuleType:
     digest = hashlib.sha256(str(file).encode()).hexdigest()[:12]
     name = f"agentlab_tool_{file.stem}_{digest}"
@@ -150,7 +169,7 @@ def _execute(file: Path) -> ModuleType:
     sys.modules[name] = module  # dataclasses and pydantic look their module up
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # a script that exits is no tool either
         del sys.modules[name]
         raise ToolDefinitionError(
             f"{file}:{_line_of_error(file, error)}: {type(error).__name__}: {_first_line(error)}",
@@ -159,15 +178,18 @@ def _execute(file: Path) -> ModuleType:
     return module
 
 
-def _line_of_error(file: Path, error: Exception) -> int:
+def _line_of_error(file: Path, error: BaseException) -> int:
     if isinstance(error, SyntaxError) and error.filename == str(file):
         return error.lineno or 1
     frames = traceback.extract_tb(error.__traceback__)
     return next((f.lineno or 1 for f in reversed(frames) if f.filename == str(file)), 1)
 
 
-def _first_line(error: Exception) -> str:
-    text = error.msg if isinstance(error, SyntaxError) else str(error)
+def _first_line(error: BaseException) -> str:
+    try:
+        text = error.msg if isinstance(error, SyntaxError) else str(error)
+    except Exception:  # noqa: BLE001 - whatever a foreign __str__ does
+        text = ""
     return text.strip().partition("\n")[0]
 
 

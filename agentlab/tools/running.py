@@ -18,9 +18,10 @@ from contextlib import contextmanager
 from typing import Any, Generic, TypeVar, cast
 
 from agentlab.cancellation import current, raise_if_cancelled
-from agentlab.errors import ToolError
+from agentlab.errors import ToolError, TurnCancelled
 
 T = TypeVar("T")
+_RAISED_ON = (Exception, TurnCancelled, KeyboardInterrupt, SystemExit)
 
 
 class _Stopped(BaseException):
@@ -63,9 +64,15 @@ class Job(Generic[T]):
         return self._done
 
     def result(self) -> T:
-        """What the work returned; raises what it raised."""
+        """What the work returned; raises what it raised.
+
+        What is no Exception and ends the work alone (a cancelled future) is a ToolError: raised
+        here it would cancel the run.
+        """
         if self._error is not None:
-            raise self._error
+            if isinstance(self._error, _RAISED_ON):
+                raise self._error
+            raise _ended(self._error) from self._error
         return cast(T, self._result)
 
     def stop(self) -> None:
@@ -133,7 +140,7 @@ async def arun(job: Job[T], name: str, seconds: float) -> T:
 async def arun_coroutine(work: Awaitable[T], name: str, seconds: float) -> T:
     """Await ``work``, at most ``seconds``. It runs in this loop and must not block it."""
     loop = asyncio.get_running_loop()
-    task = asyncio.ensure_future(work)
+    task = asyncio.ensure_future(_contained(work))
     wake = asyncio.Event()
     cancelled = asyncio.ensure_future(wake.wait())
 
@@ -150,15 +157,38 @@ async def arun_coroutine(work: Awaitable[T], name: str, seconds: float) -> T:
             if not task.done():
                 task.cancel()
             cancelled.cancel()
-    if task.done() and not task.cancelled():
-        return task.result()
+    if task.done():
+        return _outcome_of(task)
     raise_if_cancelled()
     raise _too_late(name, seconds)
+
+
+async def _contained(work: Awaitable[T]) -> T:
+    try:
+        return await work
+    except SystemExit as error:  # a task would end the loop with it
+        raise _ended(error) from error
+
+
+def _outcome_of(task: asyncio.Future[T]) -> T:
+    try:
+        return task.result()
+    except _RAISED_ON:
+        raise
+    except BaseException as error:
+        raise _ended(error) from error
 
 
 def run_coroutine(make: Callable[[], Coroutine[Any, Any, T]]) -> T:
     """Run a coroutine to its end in a loop of its own: for tools that only have an async form."""
     return asyncio.run(make())
+
+
+def _ended(error: BaseException) -> ToolError:
+    return ToolError(
+        f"the tool ended itself with {type(error).__name__}",
+        hint="change the arguments, or go on without it",
+    )
 
 
 def _too_late(name: str, seconds: float) -> ToolError:

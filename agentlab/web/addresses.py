@@ -9,6 +9,7 @@ from agentlab.errors import ToolError
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
+_LOCAL_NAT64 = ipaddress.ip_network("64:ff9b:1::/48")  # RFC 8215; not every Python knows it
 
 
 def is_public(address: Address) -> bool:
@@ -17,7 +18,9 @@ def is_public(address: Address) -> bool:
         embedded = [address.ipv4_mapped, address.sixtofour, *(address.teredo or ())]
         if address in _NAT64:
             embedded.append(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF))
-        if address.is_site_local or not all(is_public(a) for a in embedded if a is not None):
+        if address.is_site_local or address in _LOCAL_NAT64:
+            return False
+        if not all(is_public(a) for a in embedded if a is not None):
             return False
     return address.is_global and not address.is_multicast
 

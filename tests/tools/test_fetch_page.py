@@ -105,6 +105,7 @@ def test_private_addresses_are_refused(url: str, monkeypatch: pytest.MonkeyPatch
         ("192.0.2.1", False),
         ("64:ff9b::7f00:1", False),  # NAT64 of 127.0.0.1
         ("64:ff9b::808:808", True),
+        ("64:ff9b:1::7f00:1", False),  # a network's own NAT64
         ("2002:7f00:1::", False),  # 6to4 of 127.0.0.1
         ("fec0::1", False),
     ],

@@ -62,9 +62,30 @@ def test_the_users_own_tool_comes_before_the_shipped_one(folder: Path) -> None:
 
 
 def test_other_files_are_no_tools(folder: Path) -> None:
-    for name in ("_helper.py", "Bad-Name.py", "notes.md"):
+    for name in ("_helper.py", ".hidden.py", "notes.md"):
         (folder / name).write_text("")
-    assert not {"_helper", "Bad-Name", "notes"} & {info.name for info in list_tools()}
+    assert not {"_helper", ".hidden", "notes"} & {info.name for info in list_tools()}
+
+
+@pytest.mark.parametrize(
+    ("name", "said", "hint"),
+    [
+        ("Get-Weather", "is no name of a tool", "rename it to get_weather.py"),
+        ("1st", "is no name of a tool", "rename it"),
+        ("folder", "is a directory", "a tool is a Python file"),
+        ("gone", "no such file", "a tool is a Python file"),
+    ],
+)
+def test_what_cannot_be_a_tool_is_told(folder: Path, name: str, said: str, hint: str) -> None:
+    (folder / "Get-Weather.py").write_text(GOOD)
+    (folder / "1st.py").write_text(GOOD)
+    (folder / "folder.py").mkdir()
+    (folder / "gone.py").symlink_to(folder / "nowhere.py")
+    (listed,) = [info for info in list_tools() if info.name == name]
+    assert said in listed.problem
+    with pytest.raises(ToolDefinitionError, match=said) as caught:
+        load_tools(name)
+    assert caught.value.hint == hint
 
 
 @pytest.mark.parametrize("name", ["../greet", "/etc/passwd", "tools/greet", "greet.py", ""])
@@ -95,6 +116,7 @@ def test_an_unknown_name_is_answered_with_the_nearest() -> None:
         (GOOD.replace("name: str", "name"), 8, "'name' has no type"),
         (GOOD.replace("name: Whom.", "nome: Whom."), 7, "nome"),
         ("x = 1\n\n1 / 0\n", 3, "ZeroDivisionError"),
+        ("import sys\n\nsys.exit('usage: greet NAME')\n", 3, "SystemExit: usage: greet NAME"),
         ("", 1, "it defines none"),
     ],
 )

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from langchain_core.messages import ToolMessage
 
-from agentlab.errors import ConfigError, Offline, ToolError
+from agentlab.errors import Offline, ToolError
 from agentlab.offline import offline
 from agentlab.tools import load_tools
 
@@ -105,9 +105,10 @@ def test_no_server_is_an_outage(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_server_without_json_is_the_users_to_mend(server: Site) -> None:
     server.paths["/search"] = Reply(403)
-    with pytest.raises(ConfigError, match="refuses JSON") as caught:
-        search(query="x")
-    assert "search.formats" in caught.value.hint
+    message = search(query="x")
+    assert message.status == "error"
+    assert "refuses JSON" in message.content
+    assert "search.formats" in message.content
 
 
 @pytest.mark.parametrize(
