@@ -61,8 +61,11 @@ def answer_kind(answer: str | Sequence[str] | re.Pattern[str]) -> AnswerKind:
             "number", _NUMBER, {"type": "number"}, "a number, without a unit", (), _ANY_NUMBER
         )
     if isinstance(answer, re.Pattern):
+        pattern = with_flags(answer)
         schema = {"type": "string", "pattern": f"^(?:{answer.pattern})$"}
-        return AnswerKind("regex", answer.pattern, schema, f"a text that matches {answer.pattern}")
+        if pattern != answer.pattern:  # JSON schemas know no flags; what comes is checked
+            del schema["pattern"]
+        return AnswerKind("regex", pattern, schema, f"a text that matches {pattern}")
     listed = isinstance(answer, list | tuple) and bool(answer)
     if not listed or not all(isinstance(a, str) and a for a in answer):
         raise ConfigError(
@@ -74,6 +77,16 @@ def answer_kind(answer: str | Sequence[str] | re.Pattern[str]) -> AnswerKind:
     return AnswerKind(
         "choices", pattern, {"type": "string", "enum": list(answer)}, told, tuple(answer)
     )
+
+
+def with_flags(pattern: re.Pattern[str]) -> str:
+    """The text of ``pattern``, with its flags in it, as decoders know them too."""
+    named = {"i": re.IGNORECASE, "m": re.MULTILINE, "s": re.DOTALL, "x": re.VERBOSE}
+    flags = "".join(name for name, flag in named.items() if pattern.flags & flag)
+    # a flag at its beginning, (?i), is among its flags as well, and may stand nowhere else
+    text = re.sub(r"\A\(\?[aiLmsux]+\)", "", pattern.pattern)
+    end = "\n" if "x" in flags else ""  # a comment may end it
+    return f"(?{flags}:{text}{end})" if flags else pattern.pattern
 
 
 def _digits(value: float) -> str:

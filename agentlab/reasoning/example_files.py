@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,11 @@ def read_examples(source: str | Path | Sequence[Any]) -> tuple[Example, ...]:
     if isinstance(source, str | Path):
         file = Path(source).expanduser()
         return tuple(_example(item, n, str(file)) for n, item in enumerate(_items(file), 1))
+    if isinstance(source, Mapping) or not isinstance(source, Iterable):
+        raise PromptError(
+            f"examples are a file or a list of examples, not {source!r}",
+            hint='[{"user": "…", "assistant": "…"}]',
+        )
     return tuple(_example(item, n, "examples") for n, item in enumerate(source, 1))
 
 
@@ -63,6 +68,12 @@ def _example(item: Any, number: int, where: str) -> Example:
             values = {"input": values}
         if not unknown and one and isinstance(answer, str) and isinstance(values, Mapping | None):
             return Example(user if isinstance(user, str) else dict(values or {}), answer)
+        wrong = next((k for k in ("assistant", "user") if not isinstance(item.get(k, ""), str)), "")
+        if wrong and item[wrong] is not None:
+            raise PromptError(
+                f"{where}: {wrong!r} of example {number} must be a text, not {item[wrong]!r}",
+                hint=f'put it in quotation marks: "{item[wrong]}"',
+            )
     raise PromptError(
         f"{where}: example {number} needs 'assistant', and either 'user' (a text) or 'input' "
         "(values by name), and nothing else"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from langchain_core.language_models import BaseChatModel
@@ -57,6 +58,13 @@ def fill_in(
             f"{type(asked).__name__} can be held to no form, so it can't fill one in",
             hint="use a GGUF model, or one with structured output",
         )
+    if not isinstance(form, str):
+        raise ConfigError(f"a form is a text with holes, not {type(form).__name__}")
+    if fields is not None and not isinstance(fields, Mapping):
+        raise ConfigError(
+            f"fields are a mapping of each hole to its kind, not {fields!r}",
+            hint='such as {"age": "number"}',
+        )
     holes = list(dict.fromkeys(_HOLE.findall(form)))
     if not holes:
         raise ConfigError("the form has no hole", hint="write one as [[name]]")
@@ -65,8 +73,8 @@ def fill_in(
             raise ConfigError(f"the form has no hole [[{name}]]", hint=f"it has {', '.join(holes)}")
     kinds = {name: answer_kind((fields or {}).get(name, "text")) for name in holes}
     if as_json:
-        sample = {n: "0" if kind.name == "number" else "x" for n, kind in kinds.items()}
-        _read_json(_filled(form, sample, as_json=True), form)
+        kinds = {name: _of_json(kind) for name, kind in kinds.items()}
+        _check_json(form, kinds)
     loaded = load_prompt(prompt)
     return FillIn(configured(asked, loaded.config), form, kinds, as_json, loaded)
 
@@ -163,6 +171,30 @@ def _read_json(text: str, form: str) -> Any:
             f"the form is no JSON once it is filled in: {error}",
             hint='a hole for a text stands in quotation marks: {"name": "[[name]]"}',
         ) from error
+
+
+def _of_json(kind: AnswerKind) -> AnswerKind:
+    """``kind``, with numbers as JSON has them: no zeros before the first digit."""
+    if kind.name != "number":
+        return kind
+    whole = r"-?(0|[1-9][0-9]{0,%d})(\.[0-9]{1,%d})?"
+    return replace(kind, pattern=whole % (11, 6), reads=whole % (59, 60))
+
+
+def _check_json(form: str, kinds: Mapping[str, AnswerKind]) -> None:
+    """Refuse a form that is no JSON with what it may be filled with.
+
+    Raises:
+        ConfigError: it is none.
+    """
+    samples = {"text": "x", "number": "0", "regex": "0"}  # a text has to stand in quotation marks
+    usual = {
+        n: kind.choices[0] if kind.choices else samples[kind.name] for n, kind in kinds.items()
+    }
+    _read_json(_filled(form, usual, as_json=True), form)
+    for name, kind in kinds.items():
+        for choice in kind.choices[1:]:
+            _read_json(_filled(form, {**usual, name: choice}, as_json=True), form)
 
 
 def _schema(name: str, kind: AnswerKind) -> dict[str, Any]:

@@ -15,6 +15,8 @@ from typing import Any, TypeAlias
 from agentlab.errors import ConfigError
 from agentlab.reasoning.personal_data import KINDS, find_personal_data
 
+# Letters that stand alone, the same sign between them.
+_SPELLED = re.compile(r"(?<![^\W_])[^\W_](?P<gap>[\W_]{1,3})[^\W_](?:(?P=gap)[^\W_])+(?![^\W_])")
 Rule: TypeAlias = Callable[[str], Any]
 
 
@@ -42,10 +44,11 @@ def personal_data(*kinds: str, patterns: Mapping[str, str] | None = None) -> Rul
 
 
 def forbidden_words(words: Iterable[str] | Path, *, parts: bool = False) -> Rule:
-    """None of ``words`` (or the lines of a file; ``#`` begins a comment), whatever their case.
+    """None of ``words`` (or the lines of a file; ``#`` begins a comment, at the beginning of a line
+    or after a space), whatever their case.
 
-    Signs between letters and look-alike wide letters are seen through. ``parts`` looks inside of
-    words too.
+    The same sign between all letters (c-h-e-a-p), hidden signs, line breaks between words and
+    look-alike wide letters are seen through. ``parts`` looks inside of words too.
 
     Raises:
         ConfigError: the file cannot be read, or there are no words.
@@ -53,12 +56,15 @@ def forbidden_words(words: Iterable[str] | Path, *, parts: bool = False) -> Rule
     listed = _words(words)
     if not listed:
         raise ConfigError("there are no forbidden words")
-    body = "|".join(re.escape(word) for word in sorted(listed, key=len, reverse=True))
+    longest = sorted(listed, key=len, reverse=True)
+    body = "|".join(r"\s+".join(map(re.escape, word.split())) for word in longest)
     pattern = re.compile(body if parts else rf"(?<!\w)(?:{body})(?!\w)")
 
     def check(text: str) -> list[str]:
-        found = dict.fromkeys(pattern.findall(_plain(text)))
-        return [f"it has the forbidden word {word!r}" for word in found]
+        plain = _plain(text)
+        found = pattern.findall(plain) + pattern.findall(_SPELLED.sub(_joined, plain))
+        named = dict.fromkeys(" ".join(word.split()) for word in found)
+        return [f"it has the forbidden word {word!r}" for word in named]
 
     return check
 
@@ -67,8 +73,8 @@ def required_words(*words: str) -> Rule:
     """Each of ``words`` somewhere in the text, whatever its case."""
 
     def check(text: str) -> list[str]:
-        plain = _plain(text)
-        return [f"it lacks {word!r}" for word in words if _plain(word) not in plain]
+        plain = " ".join(_plain(text).split())
+        return [f"it lacks {w!r}" for w in words if " ".join(_plain(w).split()) not in plain]
 
     return check
 
@@ -81,7 +87,13 @@ def matches(pattern: str, told: str = "") -> Rule:
 
 
 def max_words(most: int) -> Rule:
-    """At most ``most`` words."""
+    """At most ``most`` words.
+
+    Raises:
+        ConfigError: ``most`` is no whole number.
+    """
+    if isinstance(most, bool) or not isinstance(most, int) or most < 0:
+        raise ConfigError(f"max_words takes a whole number of words, not {most!r}")
 
     def check(text: str) -> str | None:
         count = len(text.split())
@@ -111,11 +123,28 @@ def any_of(*rules: Any) -> AnyOf:
     """At least one of ``rules``.
 
     Raises:
-        ConfigError: there are none.
+        ConfigError: there are none, or one that is no rule.
     """
     if not rules:
         raise ConfigError("any_of needs at least one rule")
+    check_rules(rules)
     return AnyOf(rules)
+
+
+def check_rules(rules: Any) -> None:
+    """Refuse what is no list of rules.
+
+    Raises:
+        ConfigError: it is none.
+    """
+    if not isinstance(rules, list | tuple):
+        raise ConfigError(f"rules is a list of rules, not {_named(rules)}", hint="rules=[…]")
+    for rule in rules:
+        if not callable(rule) and not hasattr(rule, "check"):
+            raise ConfigError(f"a rule is a function of a text, not {_named(rule)}")
+        module, name = getattr(rule, "__module__", ""), getattr(rule, "__qualname__", "<")
+        if str(module).startswith("agentlab.reasoning.") and "<" not in name:
+            raise ConfigError(f"{name} makes a rule when it is called", hint=f"give {name}(…)")
 
 
 def problems_of(rules: Iterable[Any], text: str) -> Generator[Any, Any, list[str]]:
@@ -137,9 +166,21 @@ def problems_of(rules: Iterable[Any], text: str) -> Generator[Any, Any, list[str
 
 
 def _listed(found: Any) -> list[str]:
-    if not found:
+    if isinstance(found, str):
+        return [found] if found else []
+    if found is None:
         return []
-    return [found] if isinstance(found, str) else [str(item) for item in found]
+    if isinstance(found, bool | Mapping) or not isinstance(found, Iterable):
+        raise ConfigError(
+            f"a rule returns what is wrong (a text or several), or nothing, not {_named(found)}",
+            hint='such as: return None if fine else "it is not fine"',
+        )
+    return [str(item) for item in found]
+
+
+def _named(value: Any) -> str:
+    simple = value is None or isinstance(value, bool | int | float | str)
+    return repr(value) if simple else f"a {type(value).__name__}"
 
 
 def _words(words: Iterable[str] | Path) -> set[str]:
@@ -148,15 +189,22 @@ def _words(words: Iterable[str] | Path) -> set[str]:
             lines = words.read_text(encoding="utf-8").splitlines()
         except (OSError, UnicodeDecodeError) as error:
             raise ConfigError(f"the word list {words} cannot be read: {error}") from error
-        words = (line.partition("#")[0] for line in lines)
-    elif isinstance(words, str):
+        words = (re.sub(r"(?:^|\s)#.*", "", line) for line in lines)
+    elif isinstance(words, str) or not isinstance(words, Iterable):
         raise ConfigError("forbidden_words takes a list of words or a Path", hint=f"[{words!r}]")
+    words = list(words)
+    if wrong := [word for word in words if not isinstance(word, str)]:
+        raise ConfigError(f"a forbidden word is a text, not {wrong[0]!r}")
     return {plain for word in words if (plain := _plain(word).strip())}
 
 
 def _plain(text: str) -> str:
     visible = "".join(c for c in unicodedata.normalize("NFKC", text) if not _hidden(c))
     return visible.casefold()
+
+
+def _joined(spelled: re.Match[str]) -> str:
+    return spelled[0].replace(spelled["gap"], "")
 
 
 def _hidden(character: str) -> bool:

@@ -73,6 +73,8 @@ def chain_of_thought(
         )
     if isinstance(max_lines, bool) or not isinstance(max_lines, int) or max_lines < 1:
         raise ConfigError(f"max_lines must be 1 or more, not {max_lines!r}")
+    if not isinstance(examples, list | tuple):
+        raise ConfigError(f"examples are a list of mappings, not {type(examples).__name__}")
     for example in examples:
         if not isinstance(example, Mapping) or set(example) != set(_EXAMPLE_KEYS):
             raise ConfigError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
@@ -25,7 +26,7 @@ from agentlab.reasoning.models import (
     with_settings,
 )
 from agentlab.reasoning.program import Reasoning
-from agentlab.reasoning.rules import problems_of
+from agentlab.reasoning.rules import check_rules, problems_of
 from agentlab.reasoning.steps import Ask, Program
 from agentlab.reasoning.wanted import Wanted, wanted
 
@@ -35,7 +36,7 @@ def validated(
     *,
     schema: dict[str, Any] | type | None = None,
     choices: Sequence[str] | None = None,
-    regex: str | None = None,
+    regex: str | re.Pattern[str] | None = None,
     grammar: str | None = None,
     rules: Sequence[Any] = (),
     retries: int = 2,
@@ -54,7 +55,7 @@ def validated(
         chain: a chat model, ``prompt | model``, or any Runnable.
         schema: a pydantic class, TypedDict or JSON schema.
         choices: texts, one of which is the answer.
-        regex: what the whole answer matches.
+        regex: what the whole answer matches, a text or a compiled pattern.
         grammar: GBNF, of a local model.
         rules: functions of the answer's text that return what is wrong, or nothing: those of
             :mod:`agentlab.reasoning.rules`, ``second_look``, or your own. Of a structured answer
@@ -71,9 +72,7 @@ def validated(
         raise ConfigError(f"retries must be 0 or more, not {retries!r}")
     if form == Wanted() and not rules:
         raise ConfigError("there is nothing to check", hint="give schema, choices, regex or rules")
-    for rule in rules:
-        if not callable(rule) and not hasattr(rule, "check"):
-            raise ConfigError(f"a rule is a function of a text, not {type(rule).__name__}")
+    check_rules(rules)
     return Validated(chain, form, tuple(rules), retries)
 
 

@@ -71,11 +71,13 @@ def self_consistency(
         wrong = isinstance(value, bool) or not isinstance(value, int) or value < least
         if wrong and not (name == "together" and value is None):
             raise ConfigError(f"{name} must be a whole number of at least {least}, not {value!r}")
-    if not 0 < min_similarity <= 1:
+    if not isinstance(min_similarity, int | float) or not 0 < min_similarity <= 1:
         raise ConfigError(f"min_similarity must be above 0 and at most 1, not {min_similarity!r}")
     number = isinstance(temperature, int | float) and not isinstance(temperature, bool)
     if not number or not 0 <= temperature < float("inf"):
         raise ConfigError(f"temperature must be a number of at least 0, not {temperature!r}")
+    if isinstance(choices, str):
+        raise ConfigError("choices is a list of texts", hint=f"[{choices!r}]")
     normaliser(vote, choices)
     hot = with_settings(chain, {"temperature": temperature})
     if hot is chain and find_model(chain) is None:

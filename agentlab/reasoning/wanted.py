@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ from langchain_core.runnables import Runnable
 
 from agentlab.errors import ConfigError, GrammarError, InvalidOutput
 from agentlab.models._structured import parse_structured, was_cut
+from agentlab.reasoning.answers import with_flags
 from agentlab.reasoning.models import bare, holds, structured
 from agentlab.reasoning.results import answer_of
 
@@ -164,7 +165,10 @@ def _lines(name: str, value: Any) -> Iterator[str]:
 
 
 def wanted(
-    schema: Any, choices: Sequence[str] | None, regex: str | None, grammar: str | None
+    schema: Any,
+    choices: Sequence[str] | None,
+    regex: str | re.Pattern[str] | None,
+    grammar: str | None,
 ) -> Wanted:
     """The form asked for.
 
@@ -179,13 +183,17 @@ def wanted(
     if schema is not None:
         _check_schema(schema)
     if choices is not None:
-        texts = not isinstance(choices, str) and all(isinstance(c, str) and c for c in choices)
+        listed = isinstance(choices, Collection) and not isinstance(choices, str)
+        texts = listed and all(isinstance(c, str) and c for c in choices)
         if not choices or not texts:
             raise ConfigError(
                 f"choices must be a list of texts, none of them empty, not {choices!r}"
             )
     if regex is not None:
+        if not isinstance(regex, str | re.Pattern):
+            raise ConfigError(f"a regex is a text or a compiled pattern, not {regex!r}")
         try:
+            regex = regex if isinstance(regex, str) else with_flags(regex)
             re.compile(regex)
         except re.error as error:
             raise ConfigError(f"the regex {regex!r} does not compile: {error}") from error

@@ -60,6 +60,16 @@ def test_where_a_direct_answer_of_the_prompt_ends_does_not_cut_the_thought() -> 
     assert (chain.model.temperature, chain.model.max_tokens, chain.model.stop) == (0.8, None, None)
 
 
+def test_the_flags_of_a_pattern_count() -> None:
+    kind = answer_kind(re.compile("yes|no", re.IGNORECASE | re.DOTALL))
+    assert kind.pattern == "(?is:yes|no)"
+    assert kind.read("YES") == "YES"
+    assert answer_kind(re.compile("(?i)yes")).pattern == "(?i:yes)"
+    assert answer_kind(re.compile("yes # so", re.VERBOSE)).read("yes") == "yes"
+    chain = chain_of_thought(says({"thought": "t", "answer": "YES"}), answer=re.compile("(?i)yes"))
+    assert chain.invoke("q")["answer"] == "YES"
+
+
 async def test_async_stream_batch_and_events_say_the_same() -> None:
     def chain() -> Any:
         return chain_of_thought(says(THINKS, THINKS))

@@ -121,6 +121,7 @@ def test_examples_from_a_file(prompt: Path, tmp_path: Path, name: str) -> None:
         ("a.yaml", "- {user: a}", "example 1 needs 'assistant'"),
         ("a.yaml", "- {user: a, input: {b: c}, assistant: d}", "example 1 needs"),
         ("a.yaml", "- {user: a, assistant: d, more: 1}", "nothing else"),
+        ("a.yaml", "- {user: a, assistant: 5}", "'assistant' of example 1 must be a text, not 5"),
         ("a.jsonl", "{", "a.jsonl:1: not JSON"),
         ("a.txt", "x", "no file of examples"),
     ],
@@ -135,6 +136,8 @@ def test_wrong_arguments(prompt: Path, tmp_path: Path) -> None:
     for wrong in ({"k": 0}, {"max_tokens": True}, {"shape": "list"}, {"count": 3}):
         with pytest.raises(ConfigError):
             few_shot(prompt, **wrong)  # type: ignore[arg-type]
+    with pytest.raises(PromptError, match="a file or a list of examples, not 5"):
+        few_shot(prompt, 5)  # type: ignore[arg-type]
     with pytest.raises(PromptError, match="there are no examples"):
         few_shot("chat")
     with pytest.raises(PromptError, match="no file of examples"):

@@ -41,6 +41,27 @@ async def test_what_is_known_is_not_asked() -> None:
         filling.invoke({"input": "A hero.", "class": "knight"})
 
 
+def test_what_is_known_stands_as_it_is() -> None:
+    filling = fill_in(says({"name": "Bo"}), '{"hp": [[hp]], "name": "[[name]]"}',
+                      {"hp": "number"}, as_json=True)  # fmt: skip
+    for known, hp in ((123456.78, "123456.78"), (2000000.0, "2000000"), (7, "7")):
+        result = filling.mapped(lambda _: says({"name": "Bo"})).invoke({"input": "x", "hp": known})
+        assert result["values"]["hp"] == hp
+        assert result["data"]["hp"] == known
+
+
+def test_json_has_its_own_numbers_and_words() -> None:
+    form = '{"hp": [[hp]], "alive": [[alive]], "code": [[code]]}'
+    fields = {"hp": "number", "alive": ["true", "false"], "code": re.compile("[1-9]")}
+    known = {"input": "x", "alive": True, "code": 4}
+    result = fill_in(says({"hp": 1.5}), form, fields, as_json=True).invoke(known)
+    assert result["data"] == {"hp": 1.5, "alive": True, "code": 4}
+    with pytest.raises(InvalidOutput, match="'007' is not a number"):
+        fill_in(says(), form, fields, as_json=True).invoke({**known, "hp": "007"})
+    with pytest.raises(ConfigError, match="no JSON"):
+        fill_in(says(), form, {**fields, "alive": ["true", "maybe"]}, as_json=True)
+
+
 def test_a_text_and_its_events() -> None:
     filling = fill_in(says({"name": "Bo"}), "Dear [[name]],")
     assert kinds(filling.stream("A letter.")) == ["Considered", "Usage", "Answer"]
@@ -54,6 +75,7 @@ def test_a_text_and_its_events() -> None:
         ("[[a]]", {"fields": {"b": "text"}}, r"has no hole \[\[b\]\]"),
         ("{[[a]]", {"as_json": True}, "is no JSON"),
         ("[[a]]", {"fields": {"a": 3}}, "an answer is"),
+        ("[[a]]", {"fields": ["a"]}, "fields are a mapping"),
     ],
 )
 def test_wrong_forms(form: str, arguments: Any, told: str) -> None:

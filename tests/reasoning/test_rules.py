@@ -19,7 +19,7 @@ from agentlab.reasoning import (
     required_words,
 )
 from agentlab.reasoning.personal_data import KINDS, find_personal_data
-from agentlab.reasoning.rules import problems_of
+from agentlab.reasoning.rules import check_rules, problems_of
 
 
 def check(*rules: Any, text: str) -> list[str]:
@@ -103,10 +103,17 @@ def test_forbidden_words(tmp_path: Path) -> None:
         "it has the forbidden word 'damn'",
         "it has the forbidden word 'bloody hell'",
     ]
+    assert check(rule, text="a bloody\n  hell") == ["it has the forbidden word 'bloody hell'"]
+    for spelled in ("d-a-m-n", "so d a m n it", "d.a.m.n!", "d_a_m_n", "so D * A * M * N"):
+        assert check(rule, text=spelled) == ["it has the forbidden word 'damn'"]
+    assert check(rule, text="d-a-m, and d a-m n") == []
+    words.write_text("C#  # not C\n#other\n")
+    assert check(forbidden_words(words), text="It is in c#.") != []
+    assert check(forbidden_words(words), text="It is in C, other than this.") == []
     assert check(rule, text="a damnable dam") == []
     assert check(forbidden_words(["damn"], parts=True), text="a damnable dam") != []
     assert check(rule, text="Ｄａ\u200bmn") != []
-    for wrong in ([], "damn", tmp_path / "none.txt"):
+    for wrong in ([], "damn", 5, [5], tmp_path / "none.txt"):
         with pytest.raises(ConfigError):
             forbidden_words(wrong)  # type: ignore[arg-type]
 
@@ -120,5 +127,26 @@ def test_other_rules_and_putting_them_together() -> None:
     assert check(either, text="no") == []
     assert check(either, max_words(2), text="may be")[0].startswith("none of these holds")
     assert check(lambda text: ["own", "rules"], text="x") == ["own", "rules"]
+    assert check(required_words("ice cream"), text="ice\ncream") == []
     with pytest.raises(ConfigError):
         any_of()
+
+
+@pytest.mark.parametrize("rules", [[max_words], max_words(3), "no", None, ["no"]])
+def test_what_is_no_rule_is_told_when_it_is_given(rules: Any) -> None:
+    with pytest.raises(ConfigError, match="rule"):
+        check_rules(rules)
+    with pytest.raises(ConfigError, match="rule"):
+        any_of(max_words)
+
+
+@pytest.mark.parametrize("found", [True, False, 5, {"a": 1}])
+def test_a_rule_returns_what_is_wrong(found: Any) -> None:
+    with pytest.raises(ConfigError, match="a rule returns what is wrong"):
+        next(problems_of([lambda text: found], "x"))
+
+
+@pytest.mark.parametrize("most", ["3", True, -1, 2.5])
+def test_words_are_counted_in_whole_numbers(most: Any) -> None:
+    with pytest.raises(ConfigError, match="whole number of words"):
+        max_words(most)

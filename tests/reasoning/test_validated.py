@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Annotated, Any
 
 import pytest
@@ -50,6 +51,7 @@ def test_a_right_answer_is_the_value() -> None:
     assert validated(asks(says(ADA)), schema=Person).invoke("who?") == Person(name="Ada", age=41)
     assert validated(asks(says("yes")), regex="yes|no").invoke("q") == "yes"
     assert validated(asks(says({"choice": "no"})), choices=["yes", "no"]).invoke("q") == "no"
+    assert validated(asks(says("YES")), regex=re.compile("yes|no", re.IGNORECASE)).invoke("q")
     assert validated(asks(plain("no")), choices=["yes", "no"]).invoke("q") == "no"
     assert validated(asks(plain(json.dumps(ADA))), schema=Person).invoke("q").age == 41
 
@@ -179,6 +181,9 @@ def test_it_is_a_step_and_a_part() -> None:
         ({"regex": "a", "choices": ["a"]}, ConfigError, "one form"),
         ({"regex": "("}, ConfigError, "does not compile"),
         ({"choices": "ab"}, ConfigError, "choices must be"),
+        ({"choices": 5}, ConfigError, "choices must be"),
+        ({"regex": 5}, ConfigError, "a regex is a text"),
+        ({"rules": max_words(3)}, ConfigError, "rules is a list of rules"),
         ({"regex": "a", "retries": -1}, ConfigError, "retries"),
         ({"rules": ["no"]}, ConfigError, "a rule is a function"),
         ({"grammar": "root ::= 1"}, ConfigError, "follows no grammar"),
