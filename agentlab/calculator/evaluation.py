@@ -11,7 +11,7 @@ from collections.abc import Callable
 from fractions import Fraction
 
 from agentlab.calculator import exact, floats
-from agentlab.calculator.formatting import to_digits
+from agentlab.calculator.formatting import magnitude, to_digits
 from agentlab.calculator.limits import checked
 from agentlab.calculator.syntax import (
     Binary,
@@ -30,6 +30,7 @@ from agentlab.errors import ToolError
 Value = Fraction | float
 _CONSTANTS = {"pi": math.pi, "e": math.e}
 _HUNDRED = Fraction(100)
+_FIFTEEN_DIGITS = 10**15
 
 
 def value_of(tree: Node | Comparison) -> Value | bool:
@@ -84,14 +85,16 @@ def _change(left: Value, share: Value) -> Value:
 
 def _binary(operator: str, left: Value, right: Value) -> Value:
     if operator == "//":
-        return exact.floor_divide(_decisive(left), _decisive(right))
+        return _floor_quotient(left, right)
     if operator == "%":
-        return exact.remainder(_decisive(left), _decisive(right))
+        return _remainder(left, right)
     if operator == "^":
         return _power(left, right)
     if isinstance(left, Fraction) and isinstance(right, Fraction):
         return _exactly(operator, left, right)
-    return _in_floats(operator, floats.to_float(left), floats.to_float(right))
+    term = operator in ("+", "-")
+    x, y = floats.to_float(left, term=term), floats.to_float(right, term=term)
+    return _in_floats(operator, x, y)
 
 
 def _exactly(operator: str, left: Fraction, right: Fraction) -> Fraction:
@@ -110,10 +113,41 @@ def _in_floats(operator: str, left: float, right: float) -> float:
     if operator == "-":
         return floats.finite(left - right)
     if operator == "*":
-        return floats.finite(left * right)
+        return floats.finite(left * right, nonzero=left != 0 and right != 0)
     if right == 0:
         raise ToolError("division by zero", hint="the divisor must not be 0")
-    return floats.finite(left / right)
+    return floats.finite(left / right, nonzero=left != 0)
+
+
+def _floor_quotient(left: Value, right: Value) -> Value:
+    if isinstance(left, Fraction) and isinstance(right, Fraction):
+        return exact.floor_divide(left, right)
+    return _whole(math.floor, _in_floats("/", floats.to_float(left), floats.to_float(right)))
+
+
+def _remainder(left: Value, right: Value) -> Value:
+    if isinstance(left, Fraction) and isinstance(right, Fraction):
+        return exact.remainder(left, right)
+    quotient = _floor_quotient(left, right)
+    if quotient == 0:
+        return floats.to_float(left)
+    if not isinstance(quotient, Fraction) or abs(quotient) > 10**11:
+        raise ToolError(
+            "of so large a number, divided by a rounded one, no digit of the remainder is known",
+            hint="use a smaller number, or whole numbers and decimals, which are exact",
+        )
+    a, b = _decisive(left), _decisive(right)
+    # Both are known to 15 digits, so the remainder only to those of the larger.
+    known = 13 - magnitude(max(abs(a), abs(b)))
+    rest = exact.round_half_away(a - b * quotient, known)
+    return float(rest) if abs(rest) < abs(b) and rest * b > 0 else 0.0
+
+
+def _whole(step: Callable[[Fraction | float], int], value: Value) -> Value:
+    """``value`` to a whole number by ``step``: still a float where it has more than 15 digits."""
+    if isinstance(value, float) and abs(value) >= _FIFTEEN_DIGITS:
+        return float(step(value))
+    return Fraction(step(_decisive(value)))
 
 
 def _power(base: Value, exponent: Value) -> Value:
@@ -149,7 +183,7 @@ def _sqrt(arguments: list[Value]) -> Value:
 
 
 def _log(arguments: list[Value]) -> Value:
-    logarithms = [floats.apply("log", floats.to_float(a)) for a in arguments]
+    logarithms = [floats.logarithm("log", a) for a in arguments]
     if len(logarithms) == 1:
         return logarithms[0]
     if logarithms[1] == 0:
@@ -162,20 +196,27 @@ def _round(arguments: list[Value]) -> Value:
     if digits.denominator != 1:
         raise ToolError("round needs a whole number of places", hint="write round(2.345, 2)")
     # Beyond 1,000 places it refuses, whatever the size of the number.
-    return exact.round_half_away(_decisive(arguments[0]), max(-2000, min(2000, digits.numerator)))
+    places = max(-2000, min(2000, digits.numerator))
+    value = arguments[0]
+    rounded = exact.round_half_away(_decisive(value), places)
+    if isinstance(value, float) and value and places > 14 - magnitude(to_digits(value)):
+        return value  # of the places asked for some are not known
+    return rounded
 
 
 _SPECIAL: dict[str, Callable[[list[Value]], Value]] = {
     "abs": lambda a: -a[0] if a[0] < 0 else a[0],
     "min": lambda a: min(a, key=_decisive),
     "max": lambda a: max(a, key=_decisive),
-    "floor": lambda a: Fraction(math.floor(_decisive(a[0]))),
-    "ceil": lambda a: Fraction(math.ceil(_decisive(a[0]))),
-    "mod": lambda a: exact.remainder(_decisive(a[0]), _decisive(a[1])),
+    "floor": lambda a: _whole(math.floor, a[0]),
+    "ceil": lambda a: _whole(math.ceil, a[0]),
+    "mod": lambda a: _remainder(a[0], a[1]),
     "round": _round,
     "sqrt": _sqrt,
     "log": _log,
     "ln": _log,
+    "log2": lambda a: floats.logarithm("log2", a[0]),
+    "log10": lambda a: floats.logarithm("log10", a[0]),
     "degrees": lambda a: _binary("/", _binary("*", a[0], Fraction(180)), math.pi),
     "radians": lambda a: _binary("/", _binary("*", a[0], math.pi), Fraction(180)),
 }

@@ -7,6 +7,8 @@ given none: each string below is written here, and the numbers go in as variable
 from __future__ import annotations
 
 import math
+import sys
+from collections.abc import Callable
 from fractions import Fraction
 from typing import cast
 
@@ -29,29 +31,54 @@ _EXPRESSIONS = {
     "tanh": "tanh(x)",
     "power": "x ** y",
 }
+_LOGARITHMS: dict[str, Callable[[int], float]] = {
+    "log": math.log,
+    "log2": math.log2,
+    "log10": math.log10,
+}
 
 
-def to_float(value: Fraction | float) -> float:
-    """``value`` in double precision.
+def to_float(value: Fraction | float, *, term: bool = False) -> float:
+    """``value`` in double precision; as a ``term`` of a sum it may be too small to count.
 
     Raises:
-        ToolError: it is beyond 1.8e308.
+        ToolError: it is beyond 1.8e308, or closer to 0 than 2.2e-308.
     """
     try:
-        return float(value)
+        return finite(float(value), nonzero=value != 0 and not term)
     except OverflowError:
         raise _beyond_double() from None
 
 
-def finite(value: float) -> float:
-    """``value``, unless it overflowed.
+def finite(value: float, *, nonzero: bool = False) -> float:
+    """``value``, unless it overflowed, or, where its exact value is ``nonzero``, underflowed.
 
     Raises:
-        ToolError: it is infinite or not a number.
+        ToolError: it is infinite or not a number, or its digits are lost.
     """
     if not math.isfinite(value):
         raise _beyond_double()
+    if nonzero and abs(value) < sys.float_info.min:
+        raise ToolError(
+            "the value is closer to 0 than 2.2e-308, the limit of functions such as exp",
+            hint="use other units, compare logarithms, or use only + - * / ^, which are exact",
+        )
     return value
+
+
+def logarithm(name: str, value: Fraction | float) -> float:
+    """``log``, ``log2`` or ``log10`` of ``value``, also where that is no double.
+
+    Raises:
+        ToolError: ``value`` is not above 0.
+    """
+    if isinstance(value, Fraction) and value > 0:
+        log = _LOGARITHMS[name]
+        if abs(value - 1) < Fraction(1, 100):  # in value - 1 no digit is lost
+            return math.log1p(to_float(value - 1)) * log(10) / math.log(10)
+        if not Fraction(1, 10**300) < value < 10**300:
+            return log(value.numerator) - log(value.denominator)
+    return apply(name, to_float(value))
 
 
 def apply(name: str, x: float, y: float = 0.0) -> float:
@@ -63,7 +90,7 @@ def apply(name: str, x: float, y: float = 0.0) -> float:
     _refuse_outside_domain(name, x)
     if name in ("sin", "cos", "tan"):
         return _trigonometric(name, x)
-    return finite(_numexpr(name, x, y))
+    return finite(_numexpr(name, x, y), nonzero=name == "exp" or (name == "power" and x != 0))
 
 
 def _trigonometric(name: str, x: float) -> float:
@@ -73,7 +100,7 @@ def _trigonometric(name: str, x: float) -> float:
     if abs(x) > 1e15:
         raise ToolError(
             f"{name} of a number above 1e15 cannot be computed precisely",
-            hint="reduce the angle first: mod(x, 2*pi)",
+            hint="use an angle below 1e15",
         )
     if name == "tan" and abs(_numexpr("cos", x)) <= spacing:
         raise ToolError("tan has no value at an odd multiple of pi/2", hint="use another angle")

@@ -40,6 +40,11 @@ def to_digits(value: float) -> Fraction:
     return Fraction(_ROUNDING.create_decimal_from_float(value))
 
 
+def magnitude(value: Fraction) -> int:
+    """The power of ten of the first digit of ``value``, which is not 0: 2 of 345, -1 of 0.3."""
+    return _ROUNDING.divide(Decimal(value.numerator), Decimal(value.denominator)).adjusted()
+
+
 def _decimal_places(denominator: int) -> int | None:
     """How many places end the expansion of a fraction in lowest terms, up to MAX_PLACES."""
     counts = []
