@@ -60,21 +60,21 @@ def evaluate(expression: str) -> Result:
 def steps(expression: str) -> Iterator[tuple[str, Result]]:
     """Compute the expressions in ``expression`` one after the other, each with its name.
 
-    Text that begins by naming a value, ``price = 1599; price * 0.85``, is several expressions, one
-    a line or parted by semicolons, which may use the names before them. Else it is one, without a
-    name.
+    Semicolons part expressions, ``price = 1599; price * 0.85``, and so do line breaks in text that
+    begins by naming a value. An expression may use the names before it.
 
     Raises:
         ToolError: one is not in the grammar, too large, or has no real value.
     """
     known: dict[str, Fraction | float] = {}
-    for part in _parts(expression):
+    parts = _parts(expression)
+    for part in parts:
         match = _NAMING.match(part)
         name = match[1].lower() if match else ""
-        if match is None or name in CONSTANTS:
+        if match is None or (name in CONSTANTS and len(parts) == 1):  # e = 2.7 compares
             yield "", _result(value_of(parse(part, known)))
             continue
-        if name in FUNCTIONS or name == "of":
+        if name in FUNCTIONS or name in CONSTANTS or name == "of":
             raise ToolError(f"{name!r} has a meaning already", hint="use another name")
         result = _result(value_of(parse(part[match.end() :], known)))
         if isinstance(result.value, bool):
@@ -86,10 +86,14 @@ def steps(expression: str) -> Iterator[tuple[str, Result]]:
 
 
 def _parts(expression: str) -> list[str]:
-    if not _NAMING.match(expression):
+    named = _NAMING.match(expression)
+    parts = re.split(r"[;\n]" if named else ";", expression)
+    # round(3.14159; 2) is one, with a wrong sign
+    if not named and any(part.count("(") != part.count(")") for part in parts):
         return [expression]
-    check_length(expression, MAX_IN_ALL)
-    return [part for part in re.split(r"[;\n]", expression) if part.strip()]
+    if len(parts) > 1:
+        check_length(expression, MAX_IN_ALL)
+    return [part for part in parts if part.strip()] or [""]
 
 
 def _result(value: Fraction | float | bool) -> Result:

@@ -17,6 +17,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from fractions import Fraction
 
 from agentlab.calculator import refusals
@@ -85,6 +86,21 @@ def parse(text: str, known: Mapping[str, Fraction | float] | None = None) -> Nod
     return _Parser(tokenize(text), known or {}).parse()
 
 
+@dataclass(frozen=True, slots=True)
+class _Comma:
+    """A comma between a function's arguments."""
+
+    before: Token
+    sign: Token
+    after: Token
+
+    @property
+    def may_group(self) -> bool:
+        """Whether it may group thousands: three digits follow it at once."""
+        whole = self.after.text.split(".")[0]
+        return self.sign.touches(self.after) and len(whole) == 3 and whole.isdigit()
+
+
 class _Parser:
     def __init__(self, tokens: list[Token], known: Mapping[str, Fraction | float]) -> None:
         self._tokens = tokens
@@ -143,9 +159,16 @@ class _Parser:
         return left
 
     def _product(self) -> Node:
-        left = self._unary()
+        left = right = self._unary()
+        before = ""
         while operator := self._take("*", "/", "//", "%", "of"):
-            left = Binary("*" if operator.text == "of" else operator.text, left, self._unary())
+            if operator.text == "of" and before in ("/", "//") and _is_percent(right):
+                raise ToolError(
+                    f"'of' after {before!r} is ambiguous", hint="write 100 / (50% of 4)"
+                )
+            right = self._unary()
+            left = Binary("*" if operator.text == "of" else operator.text, left, right)
+            before = operator.text
         return left
 
     def _unary(self) -> Node:
@@ -184,7 +207,8 @@ class _Parser:
     def _is_remainder(self) -> bool:
         """Whether the ``%`` that comes is a remainder: an operand follows it."""
         sign, after, then = self._peek(), self._peek(1), self._peek(2)
-        if after.text in ("-", "+") and not sign.touches(after) and after.touches(then):
+        tight = sign.touches(after) and self._tokens[self._at - 1].touches(sign)  # 100%-20%
+        if after.text in ("-", "+") and not tight and after.touches(then):
             raise ToolError(
                 f"'% {after.text}' is ambiguous",
                 hint="write mod(17, -5) for a remainder, 17% - 5 for a percentage",
@@ -252,16 +276,16 @@ class _Parser:
         opening = self._take("(")
         if opening is None:
             raise ToolError(
-                f"{token.text} needs its argument in parentheses", hint="write sqrt(16)"
+                f"{token.text} needs its argument in parentheses", hint=f"write {token.text}(16)"
             )
         self._enter()
         arguments = [self._sum()]
-        commas: list[tuple[Token, Token]] = []  # each with the token after it
+        commas: list[_Comma] = []
         while comma := self._take(","):
-            commas.append((comma, self._peek()))
+            commas.append(_Comma(self._tokens[self._at - 2], comma, self._peek()))
             arguments.append(self._sum())
         self._depth -= 1
-        self._refuse_mixed_commas(commas)
+        self._refuse_mixed_commas(token.text, commas)
         self._close(opening)
         least, most = FUNCTIONS[token.text]
         if len(arguments) < least or (most is not None and len(arguments) > most):
@@ -295,18 +319,22 @@ class _Parser:
         if token.text == "x":
             raise ToolError("'x' is not a multiplication sign", hint="write * to multiply")
         if token.kind in ("number", "name", "currency") or token.text in ("(", "√"):
-            raise ToolError(
-                f"no operator stands between {left.text!r} and {token.text!r}",
-                hint="write * to multiply, as in 2 * (3 + 4)",
-            )
+            means = token.text in self._known or token.text in (*FUNCTIONS, *CONSTANTS)
+            raise refusals.no_operator(left, token, word=token.kind == "name" and not means)
 
-    def _refuse_mixed_commas(self, commas: list[tuple[Token, Token]]) -> None:
-        """``max(1,234, 5)``: the first comma groups or parts, nobody knows."""
-        if all(comma.touches(after) for comma, after in commas):
-            return
-        for comma, after in commas:
-            if comma.touches(after) and len(after.text.split(".")[0]) == 3:
-                raise refusals.mixed_comma(comma)
+    def _refuse_mixed_commas(self, function: str, commas: list[_Comma]) -> None:
+        """``max(1,234, 5)``: the first comma groups or parts, nobody knows.
+
+        ``max(100,200)`` and ``max(5,100)`` can only be read in one way.
+        """
+        tight = all(comma.sign.touches(comma.after) for comma in commas)
+        grouping = [comma for comma in commas if comma.may_group]
+        numbers = len(commas) + 1 - len(grouping)  # if they do
+        least = max(FUNCTIONS[function][0], 2 if function in ("min", "max") else 1)
+        for comma in grouping:
+            uneven = len(comma.before.text) < 3 or len(grouping) < len(commas) or least == 1
+            if not tight or comma.after.text.startswith("0") or (uneven and numbers >= least):
+                raise refusals.mixed_comma(comma.sign)
 
     def _refuse_tight_inequality(self) -> None:
         sign, before = self._peek(), self._tokens[self._at - 1]

@@ -17,10 +17,10 @@ from agentlab.errors import ToolError
 Kind = Literal["number", "name", "operator", "currency", "end"]
 
 _MAPPED = {
-    **dict.fromkeys("×✕✖⋅·∙", "*"),
+    **dict.fromkeys("×✕✖⋅·∙∗", "*"),
     **dict.fromkeys("÷∕⁄", "/"),
-    **dict.fromkeys("−–—‒﹣", "-"),
-    **dict.fromkeys("\u00a0\u2007\u2009\u202f\u200a\u3000\t\n\r", " "),
+    **dict.fromkeys("−–—‒﹣‐‑―", "-"),
+    **dict.fromkeys("\u00a0\u2002\u2003\u2007\u2009\u202f\u200a\u3000\t\n\r", " "),
     "≤": "<=",
     "≥": ">=",
     "≠": "≠",
@@ -28,10 +28,23 @@ _MAPPED = {
     "π": "pi",
 }
 _SUPERSCRIPTS = dict(zip("⁰¹²³⁴⁵⁶⁷⁸⁹", "0123456789", strict=True))
+# What to write in the place of signs that are not in the grammar.
+_INSTEAD = {
+    **dict.fromkeys("[]{}", "write parentheses: (2 + 3) * 4"),
+    "|": "write abs(-5)",
+    ":": "write / to divide, and = to name a value",
+    ";": "part a function's arguments by commas",
+    "\\": "write * / ^ and sqrt(16), not TeX",
+    **dict.fromkeys("\"'`’", "leave quotation marks out"),
+    "°": "write radians(30) for 30 degrees",
+    "∛": "write 27^(1/3)",
+    "¢": "write 0.50",
+    "≈": "write = or <",
+}
 _CURRENCIES = frozenset("$€£¥₹")
 _OPERATORS = ("**", "//", "<=", ">=", "==", "!=", *"+-*/%^()!,<>=≠√")
 _NUMBER = re.compile(r"(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
-_GROUPED = re.compile(r"[0-9]{1,3}(?:,[0-9]{3})+(?![0-9,])")
+_GROUPED = re.compile(r"[1-9][0-9]{0,2}(?:,[0-9]{3})+(?![0-9,])")
 _DECIMALS = re.compile(r"\.[0-9]+")
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 
@@ -87,6 +100,10 @@ def _to_ascii(text: str) -> str:
     pieces: list[str] = []
     raised = False  # within a run of superscript digits
     for position, sign in enumerate(text):
+        if sign == "⁻" and not raised and text[position + 1 : position + 2] in _SUPERSCRIPTS:
+            pieces.append("^-")
+            raised = True
+            continue
         digit = _SUPERSCRIPTS.get(sign)
         if digit is not None:
             pieces.append(digit if raised else "^" + digit)
@@ -114,9 +131,13 @@ def _is_plain(sign: str) -> bool:
 
 def _refused(sign: str, position: int) -> ToolError:
     name = unicodedata.name(sign, "a control character")
+    instead = _INSTEAD.get(sign, "")
+    if "VULGAR FRACTION" in name:
+        instead = f"write {Fraction(unicodedata.numeric(sign)).limit_denominator(10)}"
     return ToolError(
         f"the character U+{ord(sign):04X} ({name}) at position {position + 1} is not allowed",
-        hint="use digits, + - * / // % ^ ( ) ! < > =, 'of' and function names",
+        hint=f"{instead and instead + '; '}use digits, + - * / // % ^ ( ) ! < > =, 'of' and "
+        "function names",
     )
 
 
@@ -129,11 +150,13 @@ def _token_at(plain: str, start: int, *, grouping: bool) -> Token:
     if sign in _CURRENCIES:
         return Token("currency", sign, start, start + 1)
     operator = next((o for o in _OPERATORS if plain.startswith(o, start)), None)
-    if operator is None:
-        raise ToolError(
-            f"{sign!r} at position {start + 1} is not part of a number",
-            hint="write a decimal such as 0.5",
-        )
+    if operator is None:  # a point or an underscore
+        hint = "write a decimal such as 0.5"
+        if sign == "_":
+            hint = "write 1,000 or 1000, and begin a name with a letter"
+        elif start and plain[start - 1].isalpha():
+            hint = "write a function alone: sqrt(16), not math.sqrt(16)"
+        raise ToolError(f"{sign!r} at position {start + 1} is not part of a number", hint=hint)
     return Token("operator", operator, start, start + len(operator))
 
 
@@ -150,9 +173,11 @@ def _number_at(plain: str, start: int, *, grouping: bool) -> Token:
         digits, at = match.group(), match.end()
     following = plain[at : at + 1]
     if following == "." or (following == "," and grouping):
+        hint = "write 1234.56 or 1,234.56: a point before the decimals, groups of three digits"
+        if re.match(r", *[A-Za-z]", plain[at : at + 20]):
+            hint = "part several expressions by semicolons: a = 5; b = 3"
         raise ToolError(
-            f"the number at position {start + 1} is malformed: {plain[start : at + 4]!r}",
-            hint="write 1234.56 or 1,234.56: a point before the decimals, groups of three digits",
+            f"the number at position {start + 1} is malformed: {plain[start : at + 4]!r}", hint=hint
         )
     return Token("number", plain[start:at], start, at, _fraction(digits))
 
