@@ -10,6 +10,7 @@ from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
 from langchain_core.messages.ai import UsageMetadata, add_usage
 from langchain_core.runnables import Runnable
 
+from agentlab.agents.limits import Stopped
 from agentlab.agents.views import View
 from agentlab.events import Event
 
@@ -41,6 +42,10 @@ class Attempt(Protocol):
     @property
     def message(self) -> AIMessage | None:
         """The step: an answer or tool calls. None where the reply is neither."""
+
+    @property
+    def problem(self) -> str:
+        """Why the reply is neither an answer nor a call, empty where it is one."""
 
     @property
     def correction(self) -> bool:
@@ -101,6 +106,7 @@ class _Asking:
         self._strategy = strategy
         self._view = view
         self._most = max(1, min(most, 1 + MOST_REMINDERS))
+        self._settled_by: Stopped = "malformed" if most > MOST_REMINDERS else "model_calls"
         self._calls = 0
         self._malformed = 0
         self._reminders: list[BaseMessage] = []
@@ -126,6 +132,7 @@ class _Asking:
             "model_calls": self._calls,
             "malformed": self._malformed,
             "corrections": self._calls - 1 - self._malformed,
+            **({"stopped": self._settled_by} if attempt.problem else {}),
         }
         return attempt.message.model_copy(
             update={"id": None, "usage_metadata": self._usage, "response_metadata": metadata}

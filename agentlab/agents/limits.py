@@ -16,7 +16,9 @@ from agentlab import cancellation, clock
 from agentlab.cancellation import Cancellation
 from agentlab.errors import ConfigError, TurnCancelled
 
-Stopped = Literal["steps", "model_calls", "tool_calls", "tokens", "seconds", "repeated"]
+Stopped = Literal[
+    "steps", "model_calls", "tool_calls", "tokens", "seconds", "repeated", "malformed"
+]
 SAME_CALL = 3  # times a call may be asked for; the last time it is not made
 
 

@@ -22,6 +22,9 @@ from agentlab.agents.views import NOW, View, with_last_words, with_system
 from agentlab.events import Event, Thought, Token
 from agentlab.prompts import Prompt
 
+_LONGEST_WORDS = 300  # characters that a model may say before its calls; then it is an answer
+_LONGEST_CALL = 10_000  # characters of a call that is written out as text
+
 
 class NativeSteps:
     """Asks ``model``, which is told of ``tools`` by its provider's means, with ``bound`` kept."""
@@ -62,7 +65,10 @@ class NativeAttempt:
         self.done = False
         self._names = names
         self._reply: AIMessageChunk | None = None
-        self._problem = ""
+        self._held: list[str] = []  # may be a thought, or a call that is written out
+        self._free = not names
+        self._calls = False
+        self.problem = ""
 
     @property
     def usage(self) -> UsageMetadata | None:
@@ -73,14 +79,36 @@ class NativeAttempt:
         thought = chunk.additional_kwargs.get("reasoning_content")
         if isinstance(thought, str) and thought:
             yield Thought(thought)
+        if chunk.tool_call_chunks and not self._calls:
+            self._calls = True
+            yield from self._shown(Thought)
         if chunk.text:
-            yield Token(str(chunk.text))
+            self._held.append(str(chunk.text))
+        if self._calls:
+            yield from self._shown(Thought)
+        elif self._free or self._is_answer():
+            self._free = True
+            yield from self._shown(Token)
+
+    def _is_answer(self) -> bool:
+        """Whether what is held back is too long for words before a call, and no call itself."""
+        if sum(map(len, self._held)) < _LONGEST_WORDS:
+            return False
+        self._held = ["".join(self._held)]
+        most = _LONGEST_CALL if self._held[0].lstrip().startswith(("{", "`")) else 0
+        return len(self._held[0]) > most
+
+    def _shown(self, kind: type[Thought] | type[Token]) -> Iterator[Event]:
+        text = "".join(self._held)
+        self._held.clear()
+        if text:
+            yield kind(text)
 
     def end(self, *, settle: bool) -> Iterator[Event]:
         reply = message_chunk_to_message(self._reply) if self._reply else AIMessage("")
         assert isinstance(reply, AIMessage)
-        self._problem = self._wrong(reply)
-        if not self._problem:
+        self.problem = self._wrong(reply)
+        if not self.problem:
             self.message = reply
         elif settle:
             text = reply.text
@@ -90,14 +118,15 @@ class NativeAttempt:
                 response_metadata=reply.response_metadata,
                 usage_metadata=reply.usage_metadata,
             )
-        yield from ()
+        if self.message is not None:
+            yield from self._shown(Thought if self.message.tool_calls else Token)
 
     correction = False
 
     @property
     def reminder(self) -> list[BaseMessage]:
         text = self._reply.text if self._reply else ""
-        said = f"That was no answer and no call of a tool: {self._problem}. Try again."
+        said = f"That was no answer and no call of a tool: {self.problem}. Try again."
         return [AIMessage(text or "(nothing)"), HumanMessage(said)]
 
     def _wrong(self, reply: AIMessage) -> str:
@@ -119,7 +148,7 @@ class NativeAttempt:
 def _is_call(text: str, names: frozenset[str]) -> bool:
     """Whether ``text`` is a tool call, written out where an answer belongs."""
     bare = text.strip().removeprefix("```json").removesuffix("```").strip()
-    if not (names and bare.startswith("{") and len(bare) < 10_000):
+    if not (names and bare.startswith("{") and len(bare) < _LONGEST_CALL):
         return False
     try:
         value = json.loads(bare)

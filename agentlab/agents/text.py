@@ -112,7 +112,7 @@ class TextAttempt:
         self._metadata: dict[str, Any] = {}
         self._written: list[str] = []
         self._answered = False
-        self._problem = ""
+        self.problem = ""
         self._checked = checked
         self._wrong: list[Wrong] | None = None  # what is wrong in the thought, once it has ended
 
@@ -149,13 +149,13 @@ class TextAttempt:
             return
         cut = self._metadata.get("finish_reason") == "length" and not step.answer
         if cut and not self._reader.done:
-            self._problem = "it was cut before its end: write less"
+            self.problem = "it was cut before its end: write less"
         elif step.name and self._may_call:
             self.message = self._calling(step)
         elif step.answer:
             self.message = self._answering(step.answer, step.thought)
         else:
-            self._problem = step.problem or "it is no final answer"
+            self.problem = step.problem or "it is no final answer"
         if self.message is None and settle:
             answer = step.answer or step.thought or ""
             self.message = self._answering(answer, "")
@@ -171,7 +171,7 @@ class TextAttempt:
         return [
             said,
             HumanMessage(
-                f"That was not a step: {self._problem}. Write one step, as you were told: Thought, "
+                f"That was not a step: {self.problem}. Write one step, as you were told: Thought, "
                 "Action, Action Input; or Thought, Final Answer."
             ),
         ]

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import functools
 import sys
+from collections.abc import Generator
+from contextlib import closing
 
 from agentlab.cli.console import Console
 from agentlab.cli.repl.chat import Chat, Options
-from agentlab.errors import ConfigError
+from agentlab.errors import ConfigError, TurnCancelled
+from agentlab.events import Event, Thought, Token, ToolCall
 
 STDIN = "-"
 
@@ -30,12 +33,41 @@ def answer_once(console: Console, options: Options, question: str, *, as_json: b
         chat.keep()
     answer(
         chat,
-        lambda: chat.session.events(text),
+        lambda: _told(chat, chat.session.events(text), as_json=as_json),
         console,
         also=functools.partial(write_event, console) if as_json else None,
     )
     if chat.session.name is not None:
         chat.session.settle()
+
+
+def _told(chat: Chat, events: Generator[Event], *, as_json: bool) -> Generator[Event]:
+    """``events``; where words may turn out to come before a call, only once they are the answer."""
+    if as_json or not chat.tools:
+        return events
+    from agentlab.agents.creating import has_native_tools
+
+    return _settled(events) if has_native_tools(chat.model) else events
+
+
+def _settled(events: Generator[Event]) -> Generator[Event]:
+    held: list[Event] = []
+    with closing(events):
+        try:
+            for event in events:
+                if isinstance(event, Token):
+                    held.append(event)
+                    continue
+                if isinstance(event, ToolCall):
+                    said = "".join(e.text for e in held if isinstance(e, Token))
+                    held = [Thought(said)] if said else []
+                if not isinstance(event, Thought):
+                    yield from held
+                    held = []
+                yield event
+        except (Exception, TurnCancelled):
+            yield from held  # as far as the answer had come
+            raise
 
 
 def _question(given: str, *, has_files: bool) -> tuple[str, bytes]:

@@ -44,3 +44,14 @@ def test_another_decision_is_told(agentlab: Any, script: Any) -> None:
     ran = agentlab("ask", "Hi", "-m", script("x"), "--tools", "calculator", "--approve", "maybe")
     assert ran.returncode == 2
     assert "'maybe' is no decision" in ran.stderr
+
+
+SAYS = "I shall add it up. " * 30  # longer than words before a call are
+
+
+@pytest.mark.parametrize("words", ["I look.", SAYS])
+def test_words_before_a_call_are_no_answer(agentlab: Any, script: Any, words: str) -> None:
+    calls = {"say": words, "tool_calls": [{"name": "calculator", "args": {"expression": "1+1"}}]}
+    spec = script(calls, "It is 2.")
+    ran = agentlab("ask", "1+1?", "-m", spec, "--tools", "calculator")
+    assert (ran.stdout, ran.returncode) == ("It is 2.\n", 0), ran.stderr
