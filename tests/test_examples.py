@@ -25,15 +25,20 @@ SHOWN = {
         "prompt edited at step 1 of 1 (model openai:demo)",
         "billing, [-repair-]{+refund+} or other.",
     ],
+    "mindmeld": ["[name] ", "[slogan] ", "[pitch] "],
+    "modular_summary": ["[Clear and neutral.] ", "[As for a child.] "],
     "product": [],
     "rag": [
         "27 days",
         "[1] handbook/holiday.md:0-47: Each employee has 27 days of paid leave a year.",
     ],
     "reasoning": ["screeg: ", "| answer: ", "votes: {", "'name': 'Brina'", "slogan: "],
+    "rpg_character": ["by example: ", "by grammar: {'description': ", "'weapon': "],
     "search": ["3 files, 5 chunks, 5 embedded", "one more: 1 embedded", "('pump.md', 0, 64)"],
     "story": ["[title] ", "[character] ", "[story] ", " tokens by 3 calls"],
     "structured": ["Character(name='Ada Wren', age=41, keeps="],
+    "three_experts": ["thought: ", "answer: "],
+    "tree_of_thought": ["Make 24 out of", "└─", "answer: ", "score: "],
 }
 
 
