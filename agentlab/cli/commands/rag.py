@@ -70,7 +70,7 @@ def rag(
         typer.Option(
             metavar="WHEN",
             help="Quote the documents' best sentence: never, else (where the model finds no "
-            "answer), the default, or always (no model is asked).",
+            "answer; the default for an index) or always (no model is asked).",
         ),
     ] = None,
     as_json: Annotated[
