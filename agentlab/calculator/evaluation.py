@@ -153,8 +153,7 @@ def _whole(step: Callable[[Fraction | float], int], value: Value) -> Value:
 def _power(base: Value, exponent: Value) -> Value:
     if isinstance(base, Fraction) and isinstance(exponent, Fraction):
         result = exact.power(base, exponent)
-        if result is not None:
-            return result
+        return floats.power(base, exponent) if result is None else result
     x, y = floats.to_float(base), floats.to_float(exponent)
     if x == 0 and y < 0:
         raise ToolError("0 has no negative power", hint="it would be a division by zero")

@@ -31,7 +31,7 @@ def remainder(left: Fraction, right: Fraction) -> Fraction:
 
 
 def power(base: Fraction, exponent: Fraction) -> Fraction | None:
-    """``base ** exponent``, or None where that is irrational. 0^0 is 1.
+    """``base ** exponent``, or None where that is irrational, or a fraction too long. 0^0 is 1.
 
     Raises:
         ToolError: too large, a zero to a negative power, or no real value.
@@ -49,7 +49,9 @@ def power(base: Fraction, exponent: Fraction) -> Fraction | None:
     # b has at least (bits - 1) * times bits in its power: refused before it is computed.
     bits = max(base.numerator.bit_length(), base.denominator.bit_length()) - 1
     if abs(times) * max(bits, 1) > MAX_BITS:
-        raise too_large()
+        if base.denominator == 1:
+            raise too_large()
+        return None  # (1 + 0.05/365)^3650
     return checked(base**times)
 
 

@@ -9,9 +9,11 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Callable
+from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal
 from fractions import Fraction
 from typing import cast
 
+from agentlab.calculator.limits import too_large
 from agentlab.errors import ToolError
 
 _EXPRESSIONS = {
@@ -79,6 +81,25 @@ def logarithm(name: str, value: Fraction | float) -> float:
         if not Fraction(1, 10**300) < value < 10**300:
             return log(value.numerator) - log(value.denominator)
     return apply(name, to_float(value))
+
+
+def power(base: Fraction, exponent: Fraction) -> float:
+    """``base ** exponent`` for what :func:`.exact.power` does not give.
+
+    By decimals of enough digits: doubles would lose as many as the exponent has.
+
+    Raises:
+        ToolError: it is no double, or ``exponent`` is beyond 10^30.
+    """
+    if abs(exponent) > 10**30:
+        raise too_large()
+    context = Context(prec=60, Emax=MAX_EMAX, Emin=MIN_EMIN, traps=[])
+    x = context.divide(Decimal(abs(base.numerator)), Decimal(base.denominator))
+    y = context.divide(Decimal(exponent.numerator), Decimal(exponent.denominator))
+    value = float(context.power(x, y))
+    if exponent.denominator == 1 and not sys.float_info.min <= value <= sys.float_info.max:
+        raise too_large()
+    return finite(-value if base < 0 and exponent.numerator % 2 else value, nonzero=True)
 
 
 def apply(name: str, x: float, y: float = 0.0) -> float:
