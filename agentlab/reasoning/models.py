@@ -116,11 +116,15 @@ def structured(
     if holds(asked) == "grammar":
         held = asked.with_structured_output(schema, include_raw=True, **more)
         return held
-    if isinstance(schema, dict) and not schema.keys() & {"function", "parameters", "name"}:
-        # Hosted APIs want a name; a schema has one where it has a title.
-        schema = {"title": "answer", "description": "The answer.", **schema}
     try:
-        found = asked.with_structured_output(schema, include_raw=True, **more)
+        try:
+            found = asked.with_structured_output(schema, include_raw=True, **more)
+        except (ValueError, KeyError):
+            if not isinstance(schema, dict) or "title" in schema:
+                raise
+            # Many APIs want a name, and a schema has one where it has a title.
+            titled = {"title": "answer", "description": "The answer.", **schema}
+            found = asked.with_structured_output(titled, include_raw=True, **more)
     except AgentLabError:
         raise
     except (ValueError, KeyError, TypeError) as error:

@@ -33,6 +33,10 @@ def preset(name: str) -> dict[str, float]:
     Raises:
         ConfigError: there is no such preset.
     """
+    if not isinstance(name, str):
+        raise ConfigError(
+            f"a preset is named by a text, not {name!r}", hint=f"there are {', '.join(PRESETS)}"
+        )
     key = name.strip().lower().replace("-", "_").replace(" ", "_")
     if key not in PRESETS:
         near = difflib.get_close_matches(key, PRESETS, n=1)

@@ -70,7 +70,13 @@ def forbidden_words(words: Iterable[str] | Path, *, parts: bool = False) -> Rule
 
 
 def required_words(*words: str) -> Rule:
-    """Each of ``words`` somewhere in the text, whatever its case."""
+    """Each of ``words`` somewhere in the text, whatever its case.
+
+    Raises:
+        ConfigError: one of them is no text.
+    """
+    if wrong := [word for word in words if not isinstance(word, str)]:
+        raise ConfigError(f"a required word is a text, not {wrong[0]!r}")
 
     def check(text: str) -> list[str]:
         plain = " ".join(_plain(text).split())

@@ -80,6 +80,9 @@ def chain_of_thought(
             raise ConfigError(
                 f"an example of a chain of thought has {', '.join(_EXAMPLE_KEYS)}, not {example!r}"
             )
+        for key, value in example.items():
+            if not isinstance(value, str):
+                raise ConfigError(f"{key!r} of an example must be a text, not {value!r}")
     loaded = load_prompt(prompt)
     # Where a direct answer ends says nothing of a thought: these are left to the model.
     config = {k: v for k, v in loaded.config.items() if k not in ("stop", "max_tokens")}

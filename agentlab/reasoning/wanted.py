@@ -215,7 +215,7 @@ def _check_schema(schema: Any) -> None:
         jsonschema.validators.validator_for(converted).check_schema(converted)
     except jsonschema.SchemaError as error:
         raise GrammarError(f"not a JSON schema: {error.json_path}: {error.message}") from error
-    except (TypeError, ValueError, KeyError) as error:
+    except (TypeError, ValueError, KeyError, RuntimeError) as error:  # pydantic's is the last
         raise GrammarError(f"no JSON schema can be made of {schema!r}: {error}") from error
 
 

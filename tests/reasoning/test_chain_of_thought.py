@@ -117,6 +117,8 @@ def test_the_phrase_and_the_examples_are_shown() -> None:
         ({"answer": []}, "an answer is"),
         ({"max_lines": 0}, "max_lines must be 1 or more"),
         ({"examples": [{"input": "q"}]}, "has input, thought, answer"),
+        ({"examples": [{"input": "q", "thought": "t", "answer": 6}]}, "must be a text, not 6"),
+        ({"examples": 5}, "a list of mappings"),
     ],
 )
 def test_wrong_arguments(arguments: Any, told: str) -> None:

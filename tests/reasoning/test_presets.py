@@ -72,6 +72,8 @@ def test_settings_reach_a_model_wherever_it_is(wrapped: object) -> None:
 def test_what_has_no_model_is_told() -> None:
     with pytest.raises(ConfigError, match="no chat model in RunnableLambda"):
         with_preset(RunnableLambda(str), "email")
+    with pytest.raises(ConfigError, match="a preset is named by a text, not 5"):
+        preset(5)  # type: ignore[arg-type]
 
 
 def test_a_chain_is_split_before_its_model() -> None:

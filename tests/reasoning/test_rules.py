@@ -130,6 +130,8 @@ def test_other_rules_and_putting_them_together() -> None:
     assert check(required_words("ice cream"), text="ice\ncream") == []
     with pytest.raises(ConfigError):
         any_of()
+    with pytest.raises(ConfigError, match="a required word is a text"):
+        required_words(5)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("rules", [[max_words], max_words(3), "no", None, ["no"]])
