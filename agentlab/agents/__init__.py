@@ -8,6 +8,7 @@
     stepping.py   one step: the model asked within its limits, and made to answer at one
     calling.py    one tool call: checked, approved, made once
     asking.py     one model call, and asking again where the reply is no step
+    failures.py   what a model of others raises
     native.py     steps by native tool calls
     text.py       steps in text (ReAct): rendering, and the calls read from it
     grammar.py    the grammar of a step, built from the live tools

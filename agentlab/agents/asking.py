@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Generator, Iterator, Sequence
 from contextlib import aclosing, closing
 from typing import Any, Protocol
 
@@ -10,6 +10,7 @@ from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
 from langchain_core.messages.ai import UsageMetadata, add_usage
 from langchain_core.runnables import Runnable
 
+from agentlab.agents.failures import model_failures
 from agentlab.agents.limits import Stopped
 from agentlab.agents.views import View
 from agentlab.events import Event
@@ -72,8 +73,7 @@ def ask(strategy: Strategy, view: View, show: Show, most: int) -> AIMessage:
     asking = _Asking(strategy, view, most)
     while True:
         attempt = asking.attempt()
-        stream: Any = attempt.runnable.stream(attempt.messages)
-        with closing(stream):
+        with closing(_pieces(attempt)) as stream:
             for chunk in stream:
                 for event in attempt.take(chunk):
                     show(event)
@@ -88,8 +88,7 @@ async def aask(strategy: Strategy, view: View, show: Show, most: int) -> AIMessa
     asking = _Asking(strategy, view, most)
     while True:
         attempt = asking.attempt()
-        stream: Any = attempt.runnable.astream(attempt.messages)
-        async with aclosing(stream):
+        async with aclosing(_apieces(attempt)) as stream:
             async for chunk in stream:
                 for event in attempt.take(chunk):
                     show(event)
@@ -97,6 +96,21 @@ async def aask(strategy: Strategy, view: View, show: Show, most: int) -> AIMessa
                     break
         if (message := asking.ended(show)) is not None:
             return message
+
+
+def _pieces(attempt: Attempt) -> Generator[Any]:
+    with model_failures():
+        stream: Any = attempt.runnable.stream(attempt.messages)
+        with closing(stream):
+            yield from stream
+
+
+async def _apieces(attempt: Attempt) -> AsyncGenerator[Any]:
+    with model_failures():
+        stream: Any = attempt.runnable.astream(attempt.messages)
+        async with aclosing(stream):
+            async for chunk in stream:
+                yield chunk
 
 
 class _Asking:

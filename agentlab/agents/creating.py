@@ -20,7 +20,7 @@ from agentlab.agents.stepping import Stepper
 from agentlab.agents.text import TextSteps
 from agentlab.boundary import recordable
 from agentlab.errors import ConfigError
-from agentlab.memory import Memory
+from agentlab.memory import Memory, parse_memory
 from agentlab.prompts import Prompt, load_prompt
 from agentlab.prompts.settings import configured
 from agentlab.tools import guard, load_tools, policy_of
@@ -29,6 +29,7 @@ from agentlab.untrusted import NOTICE
 TEXT_PROMPT = "agent/react"
 NATIVE_PROMPT = "agent/tools"
 SUMMARY_PROMPT = "agent/summary"
+TOOL_VARIABLES = frozenset({"tools", "tool_names", "scratchpad"})  # of prompts for steps in text
 
 
 def create_agent(
@@ -36,7 +37,7 @@ def create_agent(
     tools: Sequence[BaseTool | Callable[..., Any] | str],
     *,
     prompt: str | Prompt | None = None,
-    memory: Memory | None = None,
+    memory: Memory | str | None = None,
     max_steps: int = 8,
     limits: Limits | None = None,
     approve: Approve | None = None,
@@ -50,8 +51,9 @@ def create_agent(
     Args:
         model: a chat model, also with parameters bound to it, or its spec.
         tools: tools, functions (with docstring and types), or names of tools.
-        prompt: ``agent/react`` for text, ``agent/tools`` for native calls, if None.
-        memory: chooses what the model is shown of the history.
+        prompt: ``agent/react`` for text, ``agent/tools`` for native calls, if None. With a prompt
+            that describes the tools itself, as ``agent/react`` does, steps are text.
+        memory: chooses what the model is shown of the history; one, or a text as ``"window:4"``.
         max_steps: how often the model may ask for tools; then it has to answer.
         limits: of calls, tokens and seconds; :class:`Limits` has the defaults.
         approve: is asked before a tool with side effects runs. Without it such a tool runs unless
@@ -63,9 +65,19 @@ def create_agent(
     """
     if isinstance(max_steps, bool) or not isinstance(max_steps, int) or max_steps < 0:
         raise ConfigError(f"max_steps must be a whole number from 0, not {max_steps!r}")
+    _check(prompt, memory, limits, approve, checkpointer)
     bare, bound = _unbound(model)
     native = has_native_tools(bare)
     loaded = load_prompt(prompt or (NATIVE_PROMPT if native else TEXT_PROMPT))
+    required = {name for name, variable in loaded.variables.items() if variable.required}
+    native = native and not required & TOOL_VARIABLES
+    if others := required - {"input"} - (frozenset() if native else TOOL_VARIABLES):
+        raise ConfigError(
+            f"the prompt {loaded.name!r} is not an agent's: it needs {', '.join(sorted(others))}",
+            hint=f"one like {NATIVE_PROMPT!r} or {TEXT_PROMPT!r}",
+        )
+    if isinstance(memory, str):
+        memory = parse_memory(memory, bare)
     guarded = _guarded(tools)
     if approve is None:
         warn_of_refusals(guarded)
@@ -96,6 +108,27 @@ def create_agent(
 
     graph = graph_of(bare, guarded, stepper, caller, checkpointer)
     return Agent(graph, bare, guarded, memory, checkpointer)
+
+
+def _check(prompt: Any, memory: Any, limits: Any, approve: Any, checkpointer: Any) -> None:
+    def refuse(name: str, value: Any, wanted: str, hint: str) -> None:
+        raise ConfigError(f"{name} must be {wanted}, not {value!r:.80}", hint=hint)
+
+    if not isinstance(prompt, str | Prompt | None):
+        refuse("prompt", prompt, "a name or a Prompt", f"for example {TEXT_PROMPT!r}")
+    if not isinstance(memory, Memory | str | None):
+        refuse("memory", memory, "a Memory or a text", 'for example "window:4"')
+    if not isinstance(limits, Limits | None):
+        refuse("limits", limits, "Limits", "for example Limits(tool_calls=5, seconds=60)")
+    if approve is not None and not callable(approve):
+        hint = "approve=lambda call: True runs everything; without it nobody is asked"
+        refuse("approve", approve, "a function that is given the call", hint)
+    if checkpointer is not None:
+        from langgraph.checkpoint.base import BaseCheckpointSaver
+
+        if not isinstance(checkpointer, BaseCheckpointSaver):
+            hint = "for example langgraph.checkpoint.memory.InMemorySaver()"
+            refuse("checkpointer", checkpointer, "a checkpointer of LangGraph's", hint)
 
 
 def has_native_tools(model: BaseChatModel) -> bool:
@@ -135,8 +168,13 @@ def _guarded(tools: Sequence[BaseTool | Callable[..., Any] | str]) -> list[BaseT
 
 
 def _tool(tool: Any) -> Any:
-    if isinstance(tool, str | BaseTool) or not callable(tool):
+    if isinstance(tool, str | BaseTool):
         return tool
+    if not callable(tool):
+        raise ConfigError(
+            f"{tool!r:.80} is no tool",
+            hint="a tool is a name, a function, or a LangChain tool",
+        )
     try:
         return as_tool(tool)
     except (ValueError, TypeError) as error:

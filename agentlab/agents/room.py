@@ -8,6 +8,7 @@ from typing import Any
 from langchain_core.messages import AIMessage, BaseMessage, ToolMessage
 from langchain_core.runnables import Runnable
 
+from agentlab.agents.failures import model_failures
 from agentlab.agents.limits import split
 from agentlab.agents.text import as_text
 from agentlab.agents.views import LEVELS
@@ -57,7 +58,8 @@ def sum_up(writer: Runnable[Any, Any], prompt: Prompt, task: str, notes: str) ->
     """What ``notes`` say that matters for ``task``, told by a model."""
     for values in _values(task, notes):
         try:
-            return str(writer.invoke(prompt.invoke(values)).text).strip()
+            with model_failures():
+                return str(writer.invoke(prompt.invoke(values)).text).strip()
         except ContextOverflow:
             continue
     return shorten(notes, _LENGTHS[-1] // 2)
@@ -67,7 +69,8 @@ async def asum_up(writer: Runnable[Any, Any], prompt: Prompt, task: str, notes: 
     """:func:`sum_up`, asynchronously."""
     for values in _values(task, notes):
         try:
-            return str((await writer.ainvoke(prompt.invoke(values))).text).strip()
+            with model_failures():
+                return str((await writer.ainvoke(prompt.invoke(values))).text).strip()
         except ContextOverflow:
             continue
     return shorten(notes, _LENGTHS[-1] // 2)

@@ -17,13 +17,14 @@ from langchain_core.messages import (
 from langchain_core.messages.ai import UsageMetadata
 from langchain_core.tools import tool
 
-from agentlab import create_agent, handling, load_prompt, sequential
+from agentlab import Limits, create_agent, handling, load_prompt, sequential
 from agentlab.agents.reading import StepReader
 from agentlab.agents.text import TextAttempt
 from agentlab.chains import events_of
-from agentlab.errors import ConfigError
+from agentlab.errors import ConfigError, ModelError
 from agentlab.events import Answer, Thought, Token, ToolCall, ToolResult, Usage
 from agentlab.memory import WindowMemory
+from agentlab.models.scripted import ScriptedChatModel
 from agentlab.session import Session
 from tests.agents.parts import Spy, acts, call, native, of, run, text
 
@@ -196,6 +197,20 @@ def test_wrong_making_is_told() -> None:
         create_agent(native("x"), [], max_steps=-1)
     with pytest.raises(ConfigError, match="cannot be a tool"):
         create_agent(native("x"), [lambda x: x])
+    for wrong, said in (
+        ({"prompt": 5}, "prompt must be a name or a Prompt, not 5"),
+        ({"prompt": "story/title"}, "'story/title' is not an agent's: it needs summary"),
+        ({"memory": 3}, "memory must be a Memory or a text, not 3"),
+        ({"memory": "last:4"}, "unknown memory 'last:4'"),
+        ({"limits": {"seconds": 3}}, "limits must be Limits, not"),
+        ({"approve": True}, "approve must be a function"),
+        ({"checkpointer": "x"}, "checkpointer must be"),
+    ):
+        with pytest.raises(ConfigError, match=said):
+            create_agent(native("x"), [], **wrong)  # type: ignore[arg-type]
+    for no_tool in (123, None, {"a": 1}):
+        with pytest.raises(ConfigError, match="is no tool"):
+            create_agent(native("x"), [no_tool])  # type: ignore[list-item]
     with pytest.raises(ConfigError, match="no argument 'temperature'"):
         create_agent(native("x"), []).invoke("x", temperature=1)
 
@@ -228,3 +243,42 @@ def test_a_reply_that_was_not_read_to_its_end_is_counted_as_far_as_it_is_known()
     last: UsageMetadata = {"input_tokens": 0, "output_tokens": 7, "total_tokens": 7}
     list(attempt.take(AIMessageChunk("", usage_metadata=last)))
     assert attempt.usage == {"input_tokens": 30, "output_tokens": 7, "total_tokens": 37}
+
+
+def test_a_prompt_with_the_tools_in_it_makes_steps_of_text() -> None:
+    with handling(spy := Spy()):
+        result, _ = run(create_agent(native(ACT, FINAL), ["calculator"], prompt="agent/react"))
+    assert [s["tool"] for s in result["steps"]] == ["calculator"]
+    assert "calculator(expression: string)" in spy.texts()
+
+
+def test_a_memory_may_be_a_text() -> None:
+    agent = create_agent(native("x"), [], memory="window:1")
+    history = [HumanMessage("first"), AIMessage("a"), HumanMessage("second"), AIMessage("b")]
+    with handling(spy := Spy()):
+        run(agent, {"input": "Go.", "history": history})
+    assert "first" not in spy.texts()
+    assert "second" in spy.texts()
+
+
+def test_the_graphs_own_limit_does_not_come_before_ours() -> None:
+    calls = [call("calculator", expression=f"{n}+1") for n in range(30)]
+    limits = Limits(model_calls=99, tool_calls=99)
+    agent = create_agent(native(*calls, "x"), ["calculator"], max_steps=50, limits=limits)
+    assert agent.invoke("Go.", {"recursion_limit": 3})["answer"] == "x"
+
+
+class Foreign(ScriptedChatModel):
+    """A model that raises what is none of our errors."""
+
+    def _stream(self, *args: Any, **kwargs: Any) -> Any:
+        raise KeyError("choices")
+
+
+async def test_what_a_model_of_others_raises_is_an_error_of_ours() -> None:
+    agent = create_agent(Foreign(replies=["x"]), [])
+    with pytest.raises(ModelError, match="the model failed with KeyError: 'choices'") as caught:
+        agent.invoke("Go.")
+    assert isinstance(caught.value.__cause__, KeyError)
+    with pytest.raises(ModelError, match="failed with KeyError"):
+        await agent.ainvoke("Go.")

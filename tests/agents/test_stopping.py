@@ -61,8 +61,8 @@ async def test_cancel_is_heard_asynchronously() -> None:
 
 
 def test_closing_the_stream_stops_the_run() -> None:
-    for model, kind in ((native(call("hang")), ToolCall), (native(SLOW), Token)):
-        stream = create_agent(model, [HANG]).stream("Go.")
+    for model, tools, kind in ((native(call("hang")), [HANG], ToolCall), (native(SLOW), [], Token)):
+        stream = create_agent(model, tools).stream("Go.")
         started = time.monotonic()
         assert isinstance(next(stream), kind)
         stream.close()
