@@ -24,6 +24,7 @@ from agentlab.models._parameters import not_taken
 from agentlab.models._structured import parse_structured, was_cut
 from agentlab.reasoning.program import Reasoning
 
+CUT = "it was cut before its end: it is too long"
 Holds = Literal["grammar", "schema", "nothing"]
 
 
@@ -157,7 +158,7 @@ def refuse_cut(output: Any) -> Any:
     """
     if isinstance(output, BaseMessage) and was_cut(output):
         raise InvalidOutput(
-            "it was cut before its end: it is too long",
+            CUT,
             text=str(output.text),
             hint="give more max_tokens",
         )
@@ -170,17 +171,24 @@ def whole(runnable: Any) -> Any:
     What stands behind a model sees only the text, and a parser may mend what was cut.
     """
     if isinstance(runnable, RunnableSequence):
-        last = max((n for n, step in enumerate(runnable.steps) if is_model(step)), default=None)
-        if last is None or last == len(runnable.steps) - 1:
-            return runnable
-        first, rest = runnable.steps[: last + 1], runnable.steps[last + 1 :]
-        check: Runnable[Any, Any] = RunnableLambda(refuse_cut)
-        return RunnableSequence(*first, check, *rest, name=runnable.name)
+        models = [n for n, step in enumerate(runnable.steps) if is_model(step)]
+        after = models[-1] + 1 if models else len(runnable.steps)
+        rest = runnable.steps[after:]
+        return _guarded(runnable, after) if rest else runnable
     if isinstance(runnable, Chain) and runnable.steps:
         name, step = list(runnable.steps.items())[-1]
-        guarded = whole(step)
+        ends = is_model(step) or (isinstance(step, RunnableSequence) and is_model(step.last))
+        guarded = _guarded(step, None) if ends else whole(step)
         return runnable if guarded is step else type(runnable)({**runnable.steps, name: guarded})
     return runnable
+
+
+def _guarded(runnable: Any, after: int | None) -> Any:
+    """``runnable`` with the check behind its first ``after`` steps, or all."""
+    steps = runnable.steps if isinstance(runnable, RunnableSequence) else [runnable]
+    rest = [] if after is None else steps[after:]
+    check: Runnable[Any, Any] = RunnableLambda(refuse_cut)
+    return RunnableSequence(*steps[:after], check, *rest, name=runnable.name)
 
 
 def with_settings(runnable: Any, settings: Mapping[str, Any]) -> Any:

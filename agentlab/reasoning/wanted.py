@@ -14,8 +14,8 @@ from langchain_core.runnables import Runnable
 from agentlab.errors import ConfigError, GrammarError, InvalidOutput
 from agentlab.models._structured import parse_structured, was_cut
 from agentlab.reasoning.answers import with_flags
-from agentlab.reasoning.models import bare, holds, structured
-from agentlab.reasoning.results import answer_of
+from agentlab.reasoning.models import CUT, bare, holds, structured
+from agentlab.reasoning.results import answer_of, ends_cut
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,11 +89,10 @@ class Wanted:
         """What came, read: a message, what a structured model gives, or a chain's value."""
         if isinstance(output, Mapping) and output.keys() == {"raw", "parsed", "parsing_error"}:
             return self._of_structured(output)
+        if ends_cut(output) and (self.given or self.grammar is not None):
+            return Read(None, answer_of(output)[0], (CUT,))
         if isinstance(output, BaseMessage):
-            text = str(output.text)
-            if was_cut(output) and (self.given or self.grammar is not None):
-                return Read(None, text, ("it was cut before its end: it is too long",))
-            return self._of_text(text, output)
+            return self._of_text(str(output.text), output)
         if self.schema is not None and not isinstance(output, str):
             return self._of_value(output)
         text, _ = answer_of(output)
@@ -106,7 +105,7 @@ class Wanted:
             text = json.dumps(raw.tool_calls[0]["args"], ensure_ascii=False)
         error = output["parsing_error"]
         if was_cut(raw):
-            return Read(None, text, ("it was cut before its end: it is too long",))
+            return Read(None, text, (CUT,))
         if error is not None:
             return Read(None, text, (str(error),))
         if self.choices is not None:

@@ -12,6 +12,7 @@ from langchain_core.output_parsers import JsonOutputParser, StrOutputParser
 from langchain_core.outputs import ChatGeneration, ChatResult
 from pydantic import BaseModel, Field
 
+from agentlab import sequential
 from agentlab.errors import ConfigError, GrammarError, InvalidOutput
 from agentlab.models._structured import was_cut
 from agentlab.reasoning import (
@@ -139,6 +140,9 @@ def test_a_parser_behind_the_model_hides_no_cut() -> None:
     for parser in (StrOutputParser(), StrOutputParser() | str.upper):
         with pytest.raises(InvalidOutput, match="cut before its end"):
             validated(asks(says(cut("12"))) | parser, regex="[0-9]+", retries=0).invoke("q")
+    for step in (asks(says(cut("12"))), asks(says(cut("12"))) | StrOutputParser()):
+        with pytest.raises(InvalidOutput, match="cut before its end"):
+            validated(sequential(a=step), regex="[0-9]+", retries=0).invoke("q")
 
 
 def test_a_cut_answer_is_no_vote_behind_a_parser() -> None:
@@ -147,6 +151,9 @@ def test_a_cut_answer_is_no_vote_behind_a_parser() -> None:
         result = self_consistency(chain, n=3, early_stop=False, together=1).invoke("q")
         assert result["votes"] == {"120": 2}
         assert result["paths"][0]["vote"] is None
+    steps = sequential(a=asks(says(cut("12"), "120", "120")))
+    result = self_consistency(steps, n=3, early_stop=False, together=1).invoke("q")
+    assert result["votes"] == {"120": 2}
 
 
 def test_tries_and_settings_around_a_model_stay() -> None:
