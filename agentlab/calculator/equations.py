@@ -61,6 +61,7 @@ _MEASURED = re.compile(
     rf"(?<!\d){_NUMBER}(?:{_UNIT})?(?:[ \t]*[-+*][ \t]*{_NUMBER}(?:{_UNIT})?){{1,12}}(?=[ \t]*=)"
 )
 _SAID_UNIT = re.compile(rf"[ \t]*=[ \t]*[$€£]?-?{_NUMBER}({_UNIT})?")
+_POINTS = re.compile(r"(?<=\d)\.(?=\d{3}(?!\d))")  # between thousands, as some write them
 _SPAN = re.compile(rf"{_NUMBER}\s*-\s*{_NUMBER}")
 _OPERATOR = re.compile(r"[\d)]\s*[-+*/]")
 # The right side may be told in another unit than the left: 45 + 75 = 2 hours, 50 + 75 = $1.25.
@@ -166,6 +167,10 @@ def _holds(equation: _Equation, value: Fraction) -> bool:
         negative = _exactly("-" + equation.left)
         if negative is not None and _agrees(negative, equation.said):
             return True
+    if _POINTS.search(equation.left + " " + equation.said):  # 1.000 + 1 = 1001
+        whole = _exactly(_POINTS.sub("", equation.left))
+        if whole is not None and _agrees(whole, _POINTS.sub("", equation.said)):
+            return True
     return equation.measured and any(
         _agrees(value * factor, equation.said) or _agrees(value / factor, equation.said)
         for factor in _FACTORS
@@ -174,7 +179,10 @@ def _holds(equation: _Equation, value: Fraction) -> bool:
 
 def _agrees(value: Fraction, said: str) -> bool:
     told = Fraction(said)
-    unit = Fraction(1, 10 ** len(said.partition(".")[2]))
+    places = len(said.partition(".")[2])
+    unit = Fraction(1, 10**places)
+    if places >= 12:  # a double that stands for something near: 0.30000000000000004
+        return abs(value - told) <= max(abs(value), Fraction(1)) * Fraction(1, 10**12)
     return told == value or ((value / unit).denominator != 1 and abs(value - told) < unit)
 
 

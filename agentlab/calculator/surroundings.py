@@ -68,6 +68,7 @@ _GOES_ON = re.compile(
     r"|[ \t]+and[ \t]+(?:an?|one|two|three|half)\b"
     # 1 hour 15 minutes; 2 dollars and 50 cents
     r"|[ \t]+[A-Za-z]{1,15}\.?(?:,|[ \t]and|,[ \t]and)?[ \t]+\d[\d.]*[ \t]?[A-Za-z]"
+    r"|[ \t,;]+(?:and[ \t]|we[ \t]|write[ \t]\d[ \t])*carr(?:y|ied|ies)\b"  # digit by digit
     # told to be wrong by who wrote it
     r"|[ \t,;]+(?:(?:which|that|but|this|it)[ \t]){0,2}(?:isn't|can't|cannot"
     r"|(?:is|was|would be|seems|looks)[ \t](?:not|wrong|incorrect|false|impossible|too))\b",
