@@ -51,6 +51,12 @@ def _looks_random(text: str) -> bool:
     return len(text) >= 8 and (mixed or len(text) >= 20) and _entropy(text) >= 2.75
 
 
+def _is_path(text: str) -> bool:
+    """PWD=/home/me/project-2; what is random has no such words between its slashes."""
+    parts = text.split("/")
+    return parts[0] in ("", ".", "..", "~") and any(re.fullmatch("[a-z]{3,}", p) for p in parts[1:])
+
+
 def _is_user_and_password(text: str) -> bool:
     """Whether ``text`` is ``user:password`` in base64."""
     data = text.rstrip("=").replace("-", "+").replace("_", "/")
@@ -71,7 +77,7 @@ _UNPAGED = (
     r"(?<!continuation[_-])token"
 )
 _NAMES = (
-    r"api[_-]?key|apikey|access[_-]?key|secret[_-]?key|account[_-]?key|client[_-]?secret|secret|"
+    r"api[_-]?key|apikey|access[_-]?key|secret[_-]?key|account[_-]?key|client[_-]?secret|secret(?!ar)|"
     r"private[_-]?key|password|passwd|passphrase|pwd|credentials?|auth[_-]?token|"
     rf"access[_-]?token|refresh[_-]?token|session[_-]?token|{_UNPAGED}"
 )
@@ -120,7 +126,8 @@ RULES = (
     _rule("authorization", "basic",
           rf"(?i)\bbasic{_PARTED}([A-Za-z0-9+/_-]{{8,}}={{0,2}})", _is_user_and_password),
     _rule("assignment", "key secret token password passwd passphrase pwd credential",
-          rf"(?i)(?:{_NAMED}){_ASSIGN}([A-Za-z0-9._~+/=!@#$%^&*-]{{8,}})", _looks_random),
+          rf"(?i)(?:{_NAMED}){_ASSIGN}([A-Za-z0-9._~+/=!@#$%^&*-]{{8,}})",
+          lambda text: _looks_random(text) and not _is_path(text)),
 )  # fmt: skip
 
 _ENV_NAME = re.compile(r"(?i)(key|token|secret|passw|passphrase|credential|auth)")

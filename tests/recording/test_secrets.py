@@ -186,6 +186,7 @@ def test_what_is_no_secret_stays() -> None:
         "?next_token=CAUQAA1234 nextToken=CAUQAA1234 continuation-token: abc123def456",
         "tokenId=1234567a token_type: urn2ietf3params token_url=/oauth2/v1/token",
         "tokenizer = cl100k_base, tokenization: wordpiece30k",
+        "PWD=/home/me/project-2 token_file: ~/keys/of-2024 secretary: jsmith1984b",
     ):
         assert scrubber.text(text) == text
     plain: dict[str, Any] = {"token_usage": {"total": 3}, "nextPageToken": "CAUQAA1234"}
@@ -226,6 +227,7 @@ def test_pieces_join_to_the_scrubbed_text() -> None:
         "bearer%20a1b2c3d4e5f6",
         "bearer=a1b2c3d4e5f6",
         "Cookie: a1b2c3d4e5f6",
+        "secret=/x9/a1b2c3d4e5f6",
         "Authorization: Basic a1b2c3d4e5f6",
         "authorization=Basic a1b2c3d4e5f6",
         "Proxy-Authorization: token a1b2c3d4e5f6",
