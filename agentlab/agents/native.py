@@ -92,16 +92,15 @@ class NativeAttempt:
 
     def _is_answer(self) -> bool:
         """Whether what is held back is too long for words before a call, and no call itself."""
-        if sum(map(len, self._held)) < _LONGEST_WORDS:
+        size = sum(map(len, self._held))
+        if size < _LONGEST_WORDS:
             return False
-        self._held = ["".join(self._held)]
-        most = _LONGEST_CALL if self._held[0].lstrip().startswith(("{", "`")) else 0
-        return len(self._held[0]) > most
+        begun = next((text.lstrip() for text in self._held if text.strip()), "")
+        return size >= _LONGEST_CALL or not begun.startswith(("{", "`"))
 
     def _shown(self, kind: type[Thought] | type[Token]) -> Iterator[Event]:
-        text = "".join(self._held)
-        self._held.clear()
-        if text:
+        held, self._held = self._held, []
+        for text in held:
             yield kind(text)
 
     def end(self, *, settle: bool) -> Iterator[Event]:
