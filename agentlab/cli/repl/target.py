@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from agentlab.cli.repl.approving import approver
 from agentlab.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ def build(
             "tools and documents do not go together",
             hint="/docs off and /tools none end one of them",
         )
+    decide = approver(approve)
     own = prompt if prompt not in (PROMPT, NO_PROMPT) else None
     if docs:
         from agentlab.cli.searching import retriever_of
@@ -52,9 +54,8 @@ def build(
         return create_rag(model, retriever, *([own] if own else []), quote="else")
     if tools:
         from agentlab.agents import create_agent
-        from agentlab.cli.repl.approving import approver
 
-        return create_agent(model, tools, prompt=own, approve=approver(approve))
+        return create_agent(model, tools, prompt=own, approve=decide)
     if prompt == NO_PROMPT:
         return model
     loaded = load_prompt(prompt)
