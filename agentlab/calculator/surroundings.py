@@ -1,9 +1,9 @@
 """What stands around an equation in a text, and whether it may be a part of it.
 
 ``15% of 80 - 3 = 9`` is no statement about ``80 - 3``, and ``8 + 5 = 13:15`` none about 13. So an
-equation counts only after what surely begins one (a line, a sentence, a colon, a sign of equality,
-a word such as "so" or "is"), and before what surely ends one. What is not known counts as a part:
-an error that is missed costs less than a correction that is false.
+equation counts only after what begins one (a line, a sentence, a colon, a sign of equality, a word
+such as "so" or "is", or a few words that hold no number and change none), and before what surely
+ends one. An error that is missed costs less than a correction that is false.
 """
 
 from __future__ import annotations
@@ -45,6 +45,25 @@ _CHANGING = re.compile(
     r"|approximately|roughly|estimate|estimated|estimating|nearly|almost|not)[:,]$",
     re.IGNORECASE,
 )
+# Words among the last three, without a pause, that change the value of what follows, or count it.
+_CHANGERS = re.compile(
+    r"\d|\b(?:of|twice|thrice|half|halv\w*|doubl\w*|tripl\w*|quadrupl\w*|quarters?|thirds?|fourths?"
+    r"|fifths?|sixths?|eighths?|tenths?|percent|times|squar\w*|cub(?:e|ed|ing)|roots?|plus|minus"
+    r"|negative|less|more|fewer|than|inverse|reciprocal|average|mean|median|ratio|not|no|never|isn't"
+    r"|mod|modulo|log|ln|exp|sqrt|sin|cos|tan|factorial|choose|wrong\w*|incorrect\w*|mistaken\w*"
+    r"|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|twenty|thirty|forty|fifty"
+    r"|sixty|seventy|eighty|ninety|dozens?|scores?|pairs?|hundreds?|thousands?|millions?|billions?"
+    r"|remainder|divid\w*|multipl\w*|add\w*|subtract\w*|about|around|approximately|roughly"
+    r"|nearly|almost|estimat\w*)\b|n't\b",
+    re.IGNORECASE,
+)
+# The last of them: what joins two things.
+_JOINING = re.compile(
+    r"\b(?:and|or|nor|by|from|with|without|within|over|per|between|into|versus|vs|x|if|unless|a|an"
+    r"|each|every|another|extra|additional|over|under|above|below|top|like|as)$",
+    re.IGNORECASE,
+)
+_WORDS = re.compile(r"(?:[A-Za-z'’]+ ){0,2}[A-Za-z'’]+$")
 _GOING_ON = re.compile(
     r"(?:[-+*/^(%,]|\b(?:of|times|plus|minus|by|than|from|mod|twice|half|double|triple|thrice|root"
     r"|over|the))$",
@@ -112,7 +131,17 @@ def _is_lead(line: str) -> bool:
         return True
     if _SENTENCE.search(before):
         return not _SHORTENED.search(before)
-    return bool(_PAUSE.search(before)) and not _CHANGING.search(before)
+    if _PAUSE.search(before):
+        return not _CHANGING.search(before)
+    return _says_nothing(before)
+
+
+def _says_nothing(before: str) -> bool:
+    """Whether the last words, without a pause, cannot change what comes after them."""
+    clause = re.split(r"[,;:.!?](?=[ \t])", before)[-1].strip()
+    last = " ".join(clause.split()[-3:])
+    words = _WORDS.fullmatch(last)
+    return bool(words) and not _CHANGERS.search(last) and not _JOINING.search(last)
 
 
 def _is_new_line(before: str, bullet: str) -> bool:

@@ -111,6 +111,11 @@ def found(text: str) -> list[str]:
         "10, add 3 + 4 = 17",
         "20% off 50 - 5 = 35",
         "5 less than 20 + 3 = 18",
+        "doubling 10 + 5 = 25",
+        "3 bags weighing 5 + 2 = 17",
+        "squaring the 3 + 1 = 10",
+        "it is not 5 + 2 = 8",
+        "he multiplied 2 by 5 + 2 = 12",
     ],
 )
 def test_a_part_of_something_longer_is_left_alone(text: str) -> None:
@@ -172,6 +177,10 @@ def test_a_part_of_something_longer_is_left_alone(text: str) -> None:
         "5 + 2 = 8 in total",
         "5 + 2 = 8 square meters",
         "The area is 5 + 2 = 8, not 8 less",
+        "Mara picked 5 + 2 = 8 pears",
+        "Half of 20 is 10, and on the way home she found 5 + 2 = 8 coins",
+        "The garden is left with 40 beds. Together the twins dug 5 + 2 = 8",
+        "The number of lamps increased to 5 + 2 = 8",
     ],
 )
 def test_a_plain_wrong_sum_is_found(text: str) -> None:
