@@ -26,6 +26,8 @@ def main() -> None:
     from agentlab import load_model
 
     shape = {"parallel": options.parallel} if options.parallel > 1 else {}
+    if options.threads:
+        shape["n_threads"] = options.threads
     model = load_model(options.model, temperature=0, seed=1, max_tokens=options.max_tokens, **shape)
     rows = _read(options.results)
     done = {row["key"] for row in rows}
@@ -57,6 +59,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--max-tokens", type=int, default=400)
     parser.add_argument("--results", type=Path, default=Path("reasoning.jsonl"))
     parser.add_argument("--parallel", type=int, default=1, help="answers decoded together (1)")
+    parser.add_argument("--threads", type=int, help="llama.cpp's (as many as pay just now)")
     parser.add_argument("--runs", type=int, default=1, help="problems at a time (1)")
     parser.add_argument("--table", action="store_true", help="only show what there is")
     return parser.parse_args()
