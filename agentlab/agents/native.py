@@ -22,7 +22,7 @@ from agentlab.agents.views import NOW, View, with_last_words, with_system
 from agentlab.events import Event, Thought, Token
 from agentlab.prompts import Prompt
 
-_LONGEST_WORDS = 300  # characters that a model may say before its calls; then it is an answer
+_LONGEST_WORDS = 160  # characters that a model may say before its calls; then it is an answer
 _LONGEST_CALL = 10_000  # characters of a call that is written out as text
 
 

@@ -33,7 +33,7 @@ def answer_once(console: Console, options: Options, question: str, *, as_json: b
         chat.keep()
     answer(
         chat,
-        lambda: _told(chat, chat.session.events(text), as_json=as_json),
+        lambda: _told(chat, chat.session.events(text), live=as_json or console.out_is_terminal),
         console,
         also=functools.partial(write_event, console) if as_json else None,
     )
@@ -41,9 +41,12 @@ def answer_once(console: Console, options: Options, question: str, *, as_json: b
         chat.session.settle()
 
 
-def _told(chat: Chat, events: Generator[Event], *, as_json: bool) -> Generator[Event]:
-    """``events``; where words may turn out to come before a call, only once they are the answer."""
-    if as_json or not chat.tools:
+def _told(chat: Chat, events: Generator[Event], *, live: bool) -> Generator[Event]:
+    """``events``; where words may turn out to come before a call, only once they are the answer.
+
+    At a terminal somebody waits, so the answer is shown as it comes.
+    """
+    if live or not chat.tools:
         return events
     from agentlab.agents.creating import has_native_tools
 

@@ -157,7 +157,9 @@ class Agentic(Technique):
                 rankings.append(found)
                 yield planned(child, node)
         node.note = f"{len(rankings)} searches"
-        if result["stopped"]:
+        if result["stopped"] == "malformed":
+            node.note += ", its last reply could not be read"
+        elif result["stopped"]:
             node.note += f", stopped by its limit of {result['stopped']}"
         yield planned(node, task.node)
         if not rankings:  # it answered from what it knows: that is no evidence
