@@ -298,7 +298,7 @@ from agentlab.rag import create_rag
 from shop import Shelf, TOOLS
 
 def agent(model):
-    return create_agent(model, list(TOOLS.values()))
+    return create_agent(model, list(TOOLS.values()), approve=lambda call: True)
 
 def chain(model):
     return sequential(refund=agent(model))
