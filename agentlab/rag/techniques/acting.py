@@ -5,6 +5,7 @@ Source: Yao et al., "ReAct: Synergizing Reasoning and Acting in Language Models"
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
@@ -20,7 +21,7 @@ from agentlab.errors import ConfigError
 from agentlab.events import Warned
 from agentlab.rag.techniques.evidence import ids_of, interleaved
 from agentlab.rag.techniques.steps import Steps, act, is_survivable
-from agentlab.rag.techniques.targets import as_documents
+from agentlab.rag.techniques.targets import as_documents, has_side_effects
 from agentlab.rag.techniques.technique import (
     Found,
     Simple,
@@ -60,6 +61,7 @@ def search_documents(
     techniques = {key: technique_of(source) for key, source in named.items()}
     only = next(iter(techniques)) if len(techniques) == 1 else None
 
+    side_effects = any(has_side_effects(one) for one in techniques.values())
     # A plain retriever is asked itself, so that a recording holds its call.
     searched = {k: t.retriever if isinstance(t, Simple) else t for k, t in techniques.items()}
 
@@ -89,7 +91,7 @@ def search_documents(
             args_schema=_arguments(list(techniques)),
             response_format="content_and_artifact",
         ),
-        ToolPolicy(max_result=8_000, timeout=300),
+        ToolPolicy(max_result=8_000, timeout=300, side_effects=side_effects),
     )
 
 
@@ -108,7 +110,7 @@ def agentic(
     Args:
         model: a chat model or its spec.
         sources: see :func:`search_documents`; of several by name, a technique becomes a tool of
-            its own name.
+            its own name, and a tool that may have side effects is one still.
         tools: more tools.
         descriptions: what each source holds.
         max_steps: how often it may search.
@@ -139,11 +141,12 @@ class Agentic(Technique):
         try:
             result = yield from act(self.agent, said, watch=seen)
         except Exception as error:
-            if not is_survivable(error) or not seen.found:
+            if not is_survivable(error) or not any(seen.found):
                 raise
             yield Warned(f"the agent failed: {error}", hint="what it had found is used")
             node.note = f"{len(seen.found)} searches, then it failed"
-            node.found = ids_of(interleaved(seen.found))
+            for one in seen.found:
+                node.add("search", task.question).found = ids_of(one)
             yield planned(node, task.node)
             return Found(interleaved(seen.found, self._k), joint=len(seen.found) > 1)
         rankings: list[list[Document]] = []
@@ -188,11 +191,21 @@ def _tools(sources: Any, descriptions: Mapping[str, str] | None) -> list[BaseToo
     named = {key: technique_of(source) for key, source in sources.items()}
     plain = {key: one for key, one in named.items() if isinstance(one, Simple)}
     made = [search_documents(plain, descriptions=descriptions)] if plain or not named else []
+    taken = {TOOL}
     for key, one in named.items():
         if key not in plain:
-            name = re.sub(r"[^A-Za-z0-9_-]+", "_", key)[:64]
+            name = _tool_name(key, taken)
+            taken.add(name)
             made.append(search_documents({key: one}, name=name, descriptions=descriptions))
     return made
+
+
+def _tool_name(key: str, taken: set[str]) -> str:
+    """A name for the tool of the source ``key``, of the letters that providers take."""
+    name = re.sub(r"[^A-Za-z0-9_-]+", "_", key)[:60]
+    name = name if name.strip("_-") else "search"
+    count = next(n for n in itertools.count(1) if (name if n == 1 else f"{name}_{n}") not in taken)
+    return name if count == 1 else f"{name}_{count}"
 
 
 def _documents(message: ToolMessage) -> list[Document] | None:

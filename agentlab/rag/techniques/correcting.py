@@ -16,6 +16,7 @@ from agentlab.rag.techniques.control import Control, list_of, object_of, text_of
 from agentlab.rag.techniques.evidence import different, ids_of, key_of
 from agentlab.rag.techniques.sharing import shown_documents
 from agentlab.rag.techniques.steps import Steps, ask, together
+from agentlab.rag.techniques.targets import evidence_of
 from agentlab.rag.techniques.technique import Found, Task, Technique, planned, technique_of
 from agentlab.rag.values import check_whole
 
@@ -85,12 +86,16 @@ class Corrective(Technique):
                 yield Warned(f"a search failed: {more}", hint="what was found before is used")
                 break
             known = {key_of(d) for d in [*first, *good]}
-            fresh = [d for d in _distinct(more.documents) if key_of(d) not in known]
+            fresh = [d for d in _distinct(evidence_of(more)) if key_of(d) not in known]
+            routes = tuple(dict.fromkeys([*found.routes, *more.routes]))
+            found = replace(found, routes=routes, joint=found.joint or more.joint)
             parent = node
         if found.answer is not None or found.declined or not first:
             return found
         if not good and not unread and self._decline:
             return Found(declined="no document answers the question", routes=found.routes)
+        if not good and not self._decline:
+            unread = [*first, *unread]
         return replace(found, documents=_distinct([*good, *unread]) or first)
 
     def _graded(self, task: Task, documents: Sequence[Document]) -> Steps[_Grades]:

@@ -65,6 +65,9 @@ class Direct(Runnable[Any, Any]):
         return [*said["history"], HumanMessage(said["input"])] if self._bare else said
 
 
-def direct_of(model: BaseChatModel | Runnable[Any, Any]) -> Direct:
-    """A short answer of ``model`` to what needs no documents."""
-    return Direct(load_prompt(PROMPT) | configured(model, {"max_tokens": _MOST}))
+def direct_of(
+    model: BaseChatModel | Runnable[Any, Any], *, max_tokens: int | None = _MOST
+) -> Direct:
+    """The answer of ``model`` to what needs no documents; a short one, but for ``max_tokens``."""
+    settings = {} if max_tokens is None else {"max_tokens": max_tokens}
+    return Direct(load_prompt(PROMPT) | configured(model, settings))

@@ -13,7 +13,7 @@ from agentlab.rag.index import Index
 from agentlab.rag.techniques.composing import chooses, keeping
 from agentlab.rag.techniques.direct import direct_of
 from agentlab.rag.techniques.routing import Route
-from agentlab.rag.techniques.targets import REFUSE
+from agentlab.rag.techniques.targets import REFUSE, is_source
 
 VERSION_KEY = "agentlab_rag"
 _KEYS = (VERSION_KEY, "model", "sources", "techniques", "answer")
@@ -100,6 +100,12 @@ def load_rag(
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}", hint=error.hint) from error
     sources = {name: _source(data, name, path, asked, search or {}) for name in given}
+    if not several and not is_source(next(iter(sources.values())).target):
+        name = next(iter(sources))
+        raise ConfigError(
+            f"{_at(path, data, 'sources', name)}: {name!r} alone finds no documents",
+            hint="give an `index` too, and `techniques: [route]`",
+        )
     found = sources if several else next(iter(sources.values())).target
     more = {**options, **(answer or {})}
     try:
@@ -156,7 +162,7 @@ def _target(kind: str, value: Any, path: Path, model: Any, search: Mapping[str, 
         case "index":
             return Index.open(path.parent / value).as_retriever(**search)
         case "answer":
-            return direct_of(model)
+            return direct_of(model, max_tokens=None)
         case "tool":
             from agentlab.tools import load_tools
 

@@ -21,6 +21,7 @@ from agentlab.rag.techniques.kinds import is_english
 from agentlab.rag.techniques.linking import MOST, linked_to
 from agentlab.rag.techniques.sharing import shown_documents
 from agentlab.rag.techniques.steps import Steps, ask, is_survivable, together
+from agentlab.rag.techniques.targets import evidence_of
 from agentlab.rag.techniques.technique import Found, Task, Technique, planned, technique_of
 from agentlab.rag.values import check_whole
 
@@ -168,11 +169,10 @@ class MultiHop(Technique):
                 if first:
                     raise result
                 yield Warned(f"a search failed: {result}", hint="what was found before is used")
-            elif result.answer is not None or result.declined:
-                if first:
-                    return result  # type: ignore[no-any-return]
-            elif result.documents:
-                new.append(result.documents)
+            elif first and (result.answer is not None or result.declined):
+                return result  # type: ignore[no-any-return]
+            elif evidence := evidence_of(result):
+                new.append(evidence)
         rankings += [interleaved(new)] if new else []
         return interleaved(new, _READ * max(1, len(new)))
 

@@ -103,7 +103,7 @@ def linked_to(
     if not names or not searches:
         return []
     node = parent.add("links", task.question)
-    asked = [(name, search) for name in names for search in searches]
+    asked = [(name, search) for name in names for search in searches][:most]
     results = yield from together([one.steps(task.below(node, name)) for name, one in asked])
     known = {key_of(document) for document in first}
     linked: dict[str, Document] = {}

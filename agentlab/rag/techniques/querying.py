@@ -14,6 +14,7 @@ from agentlab.events import Warned
 from agentlab.rag.techniques.control import Control, list_of, object_of, text_of
 from agentlab.rag.techniques.evidence import different, fused
 from agentlab.rag.techniques.steps import Steps, ask, together
+from agentlab.rag.techniques.targets import evidence_of
 from agentlab.rag.techniques.technique import Found, Task, Technique, planned, technique_of
 from agentlab.rag.values import check_number, check_whole
 
@@ -114,11 +115,11 @@ class MultiQuery(Technique):
             if isinstance(result, Exception):
                 yield Warned(f"a search failed: {result}")
                 continue
-            if result.answer is not None or result.declined:
-                if place == 0:
-                    return result  # type: ignore[no-any-return]
+            if place == 0 and (result.answer is not None or result.declined):
+                return result  # type: ignore[no-any-return]
+            if result.declined:
                 continue
-            rankings.append(result.documents)
+            rankings.append(evidence_of(result))
             weights.append(1.0 if place == 0 else self._weight)
         if not rankings:
             errors = [result for result in results if isinstance(result, Exception)]

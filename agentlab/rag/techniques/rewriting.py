@@ -112,7 +112,7 @@ class Rewrite(Technique):
     def _both(self, task: Task, node: Node, query: str) -> Steps[Found]:
         """What is found for the query, and for the words as they were said."""
         said = self.inner.bottom() if self._weight else []
-        asked = [self.inner.within(task.below(node, query))]
+        asked = [self.inner.within(task.below(node, query, aside=False))]
         new, *old = yield from together([*asked, *(one.steps(task.below(node)) for one in said)])
         if isinstance(new, Exception):
             if not any(getattr(one, "documents", ()) for one in old):

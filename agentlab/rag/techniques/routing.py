@@ -189,7 +189,9 @@ class Router(Technique):
             told = "belongs to no route" if not names else f"is refused by {names[0]!r}"
             return Found(declined=f"the question {told}", routes=tuple(names))
         below, alone = task.below(node), len(taken) == 1
-        found = yield from together([self._taken(name, below, alone=alone) for name in taken])
+        found = yield from together(
+            [self._taken(name, below, alone=alone and not task.aside) for name in taken]
+        )
         return (yield from _merged(taken, found))
 
     def _taken(self, name: str, task: Task, *, alone: bool) -> Steps[Found]:

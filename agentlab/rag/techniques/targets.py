@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,7 +14,7 @@ from langchain_core.tools import BaseTool
 
 from agentlab.boundary import recordable
 from agentlab.chains.chain import Chain
-from agentlab.errors import ConfigError
+from agentlab.errors import ConfigError, ToolError
 from agentlab.rag.techniques.direct import Direct
 from agentlab.rag.techniques.steps import Steps, act
 from agentlab.rag.techniques.technique import (
@@ -25,6 +26,8 @@ from agentlab.rag.techniques.technique import (
     technique_of,
 )
 from agentlab.reasoning.models import bare, takes_history
+from agentlab.reasoning.results import answer_of
+from agentlab.tools import policy_of
 
 REFUSE = "refuse"
 
@@ -67,45 +70,68 @@ class Running(Technique):
     def __init__(self, name: str, runnable: Runnable[Any, Any]) -> None:
         self.name = self._route = name
         self._runnable = runnable
-        self._takes_history = _takes_history(runnable)
+        self._key = _question_key(runnable)
+
+    @property
+    def has_side_effects(self) -> bool:
+        """Whether it is a tool that may have some. A function, a chain or a model counts as a
+        source, which only reads."""
+        return isinstance(self._runnable, _OfTool) and self._runnable.policy.side_effects
 
     def steps(self, task: Task) -> Steps[Found]:
         """See :class:`Technique`."""
-        return self.run(task, tokens=True)
+        return self.run(task, tokens=not task.aside)
 
     def run(self, task: Task, *, tokens: bool) -> Steps[Found]:
         """The answer; its ``tokens`` are passed on where it is the only one."""
         node = task.node.add("run", task.question)
         said: Any = task.question
-        if self._takes_history:
-            said = {"input": task.question, "history": list(task.history)}
+        if self._key:
+            said = {self._key: task.question, "history": list(task.history)}
         tokens = tokens and isinstance(self._runnable, Direct)
+        if task.aside and self.has_side_effects:  # no person asked for this
+            raise ToolError(
+                f"{self._route} was not run for a model's own query: it may have side effects",
+                hint="send the user's own question to it",
+            )
         value = yield from act(self._runnable, said, tokens=tokens)
         node.note = self._route
         yield planned(node, task.node)
-        return Found(answer=_text(value))
+        return Found(answer=_text(value, of_chain=isinstance(self._runnable, Chain)))
 
 
 def as_documents(name: str, found: Found) -> list[Document]:
     """The answer of the route ``name`` as a document that can be cited; none where it has none."""
     if not found.answer:
         return []
-    return [Document(found.answer, id=name, metadata={"title": name, "source": name})]
+    told = hashlib.sha256(found.answer.encode()).hexdigest()[:8]  # one source may answer twice
+    return [Document(found.answer, id=f"{name}-{told}", metadata={"title": name, "source": name})]
 
 
-def _takes_history(runnable: Any) -> bool:
-    """Whether it is given the conversation too, as ``{"input", "history"}``."""
+def evidence_of(found: Found) -> list[Document]:
+    """What ``found`` adds to other evidence: its documents, or its answer as one."""
+    return found.documents or as_documents(found.routes[-1] if found.routes else "answer", found)
+
+
+def has_side_effects(technique: Technique) -> bool:
+    """Whether ``technique`` may run a tool with side effects."""
+    own = isinstance(technique, Running) and technique.has_side_effects
+    return own or any(has_side_effects(part) for part in technique.parts)
+
+
+def _question_key(runnable: Any) -> str:
+    """The variable that takes the question where it is given the conversation too, as
+    ``{"input", "history"}``; empty where it is given the bare question."""
     if isinstance(runnable, Chain):  # of another variable the question is the value
-        return len(runnable.variables) != 1 or "input" in runnable.variables
-    if takes_history(runnable):
-        return True
+        return "input" if len(runnable.variables) != 1 or "input" in runnable.variables else ""
     first = bare(getattr(bare(runnable), "first", runnable))
-    names = [
-        name
-        for kind in ("input_variables", "optional_variables")
-        for name in getattr(first, kind, None) or ()
-    ]
-    return "input" in names or "history" in names
+    names = set(getattr(first, "input_variables", None) or ()) - {"history"}
+    optional = set(getattr(first, "optional_variables", None) or ())
+    if "input" in names | optional:
+        return "input"
+    if takes_history(runnable) or "history" in {*optional, *getattr(first, "input_variables", ())}:
+        return next(iter(names - optional)) if len(names - optional) == 1 else "input"
+    return ""
 
 
 class _OfTool(Runnable[Any, Any]):
@@ -119,6 +145,7 @@ class _OfTool(Runnable[Any, Any]):
                 hint="put it into a function or an agent",
             )
         self._tool, self._argument = tool, names[0]
+        self.policy = policy_of(tool)
 
     def invoke(self, input: Any, config: Any = None, **kwargs: Any) -> Any:
         return self._tool.invoke({self._argument: input}, config)
@@ -127,7 +154,9 @@ class _OfTool(Runnable[Any, Any]):
         return await self._tool.ainvoke({self._argument: input}, config)
 
 
-def _text(value: Any) -> str:
+def _text(value: Any, *, of_chain: bool = False) -> str:
     if isinstance(value, Mapping):
+        if of_chain:  # the value of its last step
+            return answer_of(value)[0]
         value = next((value[key] for key in ("answer", "output", "text") if key in value), value)
     return str(getattr(value, "text", value))

@@ -40,18 +40,26 @@ from agentlab.rag.techniques.steps import Steps, look
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What a technique works on. ``node`` is its place in the plan, ``spent`` the whole run's."""
+    """What a technique works on. ``node`` is its place in the plan, ``spent`` the whole run's.
+
+    ``aside``: the question is a query for more evidence, so what answers it is not the answer.
+    """
 
     question: str
     history: Sequence[BaseMessage]
     node: Node
     spent: Spent
+    aside: bool = False
 
-    def below(self, node: Node, question: str | None = None) -> Task:
-        """The same run, from ``node`` on; with another ``question`` the history counts no more."""
+    def below(self, node: Node, question: str | None = None, *, aside: bool = True) -> Task:
+        """The same run, from ``node`` on; with another ``question`` the history counts no more.
+
+        Such a question is ``aside``, unless it stands for the user's own.
+        """
         if question is None:
             return replace(self, node=node)
-        return replace(self, node=node, question=question, history=())
+        aside = aside or self.aside
+        return replace(self, node=node, question=question, history=(), aside=aside)
 
 
 @dataclass(frozen=True, slots=True)

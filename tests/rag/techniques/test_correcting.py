@@ -44,6 +44,12 @@ def test_what_was_not_graded_is_kept_behind_what_is_relevant() -> None:
     assert len(search.invoke(QUESTION)) == 9
 
 
+def test_without_declining_what_was_found_first_stays_first() -> None:
+    search = corrective(saying(grades([], False)), Words(texts=MANY, k=9), 0, decline=False)
+    search.budget = Budget(model_calls=1)
+    assert ids(search.invoke(QUESTION)) == list(MANY)
+
+
 @pytest.mark.parametrize("error", [TimeoutError("slow"), CorruptStore("damaged")])
 def test_a_second_search_that_fails_leaves_what_was_found(error: Exception) -> None:
     search = corrective(saying(grades([1], False, "night shift")), Words())

@@ -128,6 +128,15 @@ def test_what_is_wrong_is_told(file: Path, old: str, new: str, told: str) -> Non
     assert told.replace("`did", "did") in str(caught.value).replace("`techniques`", "'techniques'")
 
 
+def test_one_source_that_finds_no_documents_is_told(file: Path) -> None:
+    text = file.read_text().replace("index: house", "tool: calculator")
+    text = text.replace("    search: {k: 1, mode: keyword}\n", "")
+    text = text.replace("techniques: [rewrite, route]", "techniques: [rewrite]")
+    file.write_text("\n".join(line for line in text.split("\n") if "songs" not in line))
+    with pytest.raises(ConfigError, match=r"rag.yaml:5:5: 'house' alone finds no documents"):
+        load_rag(file)
+
+
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="cannot be read"):
         load_rag(tmp_path / "none.yaml")
