@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 _EMAIL = re.compile(r"[\w.+%-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63})+")
 _PHONE = re.compile(r"(?<![\w.+])(?:\+|00)?\(?\d[\d\s().\-/]{5,18}\d(?!\w)")
 _DIGIT_RUN = re.compile(r"(?<!\d)\d(?:[ -]?\d){12,40}(?!\d)")
-_IBAN = re.compile(r"(?<!\w)[A-Z]{2}\d{2}(?: ?[A-Z0-9]){11,30}(?!\w)", re.IGNORECASE)
+_IBAN = re.compile(r"(?<!\w)[A-Za-z]{2}[0-9]{2}(?: ?[A-Za-z0-9]){11,30}(?!\w)")
 _IP = re.compile(
     r"(?<![\w.])\d{1,3}(?:\.\d{1,3}){3}(?![\w.]*\d)|(?<![\w:])[0-9a-fA-F:]{2,39}(?![\w:])"
 )
@@ -104,7 +104,9 @@ def _luhn(digits: str) -> bool:
 
 def _iban(text: str) -> bool:
     """ISO 13616: the remainder by 97 of the digits, letters from 10 on, is 1."""
-    for match in _IBAN.finditer(text):
+    start = 0
+    while (match := _IBAN.search(text, start)) is not None:
+        start = match.start() + 1  # what is none may have run into one
         groups = match.group().split(" ")
         for end in range(len(groups), 0, -1):  # words may follow
             code = "".join(groups[:end])

@@ -50,6 +50,8 @@ def check(*rules: Any, text: str) -> list[str]:
         ("555-123-4567", ["phone"]),
         ("1 800 555 0199", ["phone"]),
         ("gb82 west 1234 5698 7654 32 please", ["iban"]),
+        ("TR33 0006 1005 1978 6457 8413 26 hesabı", ["iban"]),
+        ("Room ab12 and my iban is GB82 WEST 1234 5698 7654 32", ["iban"]),
     ],
 )
 def test_personal_data_is_found(text: str, kinds: list[str]) -> None:
@@ -72,6 +74,7 @@ def test_personal_data_is_found(text: str, kinds: list[str]) -> None:
         "1 000 000 people and 12 345 678 euros, 500 000 000 more, or 1.000.000",
         "ISBN 978-3-16-148410-0, ISBN 0-306-40615-2 and 9783161484100",
         "version 1.2.3.4 and firmware v10.2.3.4",
+        "TR33 0006 1005 1978 6457 8413 27 ıİſK, ıı33 0006 1005 1978 6457",
     ],
 )
 def test_what_only_looks_like_it_is_left_alone(text: str) -> None:
@@ -81,7 +84,7 @@ def test_what_only_looks_like_it_is_left_alone(text: str) -> None:
         assert find_personal_data(text, ("phone",)) == []
 
 
-@given(st.text(alphabet="0123456789 -+().:/@abcDEF", max_size=300))
+@given(st.text(alphabet="0123456789 -+().:/@abcDEFıſK", max_size=300))
 def test_no_text_breaks_it(text: str) -> None:
     find_personal_data(text, KINDS)
 
