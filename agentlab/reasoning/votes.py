@@ -12,21 +12,22 @@ from typing import Any, Literal
 from agentlab.errors import ConfigError
 
 Ballot = Literal["auto", "number", "choices", "text"]
-_SIGN, _CURRENCY = r"[-+]?", r"[$€£¥]"
-_DIGITS = r"(?:\d{1,3}(?:(?P<gap>[,_' ])\d{3})(?:(?P=gap)\d{3})*|\d+)?(?:\.\d+)?(?:[eE][-+]?\d+)?"
-_WORD = r"[^\W\d_][^\W\d_]*[23]?|°[CFK]?"
+_CURRENCY = r"[$€£¥]"
+_IN_GROUPS = r"\d{1,3}(?:(?P<gap>[,_' ])\d{3})(?:(?P=gap)\d{3})*"
+_DIGITS = rf"(?=\.?\d)(?:{_IN_GROUPS}|\d+)?(?:\.\d+)?(?:[eE][-+]?\d+)?"
+_WORD = r"(?:[^\W\d_]+[23]?|°[CFK]?)"
+_SCALE = r"k|M|B|(?ai:hundred|thousand|million|mn|billion|bn|trillion|tn)"
+# Of a text with single spaces: with runs of them it would take too long.
 _QUANTITY = re.compile(
-    rf"(?P<before>{_CURRENCY})?\s*(?P<sign>{_SIGN})\s*(?P<inner>{_CURRENCY})?\s*(?P<digits>{_DIGITS})"
-    rf"(?P<scale>K(?!\w)|\s*(?:k|M|B|hundred|thousand|million|mn|billion|bn|trillion|tn)(?!\w))?"
-    rf"(?:\s*(?P<after>%|{_CURRENCY}|(?:{_WORD})(?:/(?:{_WORD}))?))?"
+    rf"(?P<before>{_CURRENCY})? ?(?P<sign>[-+]?) ?(?P<inner>{_CURRENCY})? ?(?P<digits>{_DIGITS})"
+    rf"(?P<scale>K(?!\w)| ?(?:{_SCALE})(?!\w))?"
+    rf"(?: ?(?P<after>%|{_CURRENCY}|{_WORD}))?(?: ?/ ?(?P<per>{_WORD}))?"
 )
 _SCALES = {"k": 3, "hundred": 2, "thousand": 3}
 _SCALES |= {"million": 6, "mn": 6, "m": 6, "billion": 9, "bn": 9, "b": 9, "trillion": 12, "tn": 12}
-_SAME_UNIT = {
-    "percent": "%",
-    **dict.fromkeys(("dollar", "dollars", "usd"), "$"),
-    **dict.fromkeys(("euro", "euros", "eur"), "€"),
-}
+_SAME_UNIT = {"percent": "%", "dollar": "$", "usd": "$", "euro": "€", "eur": "€"}
+_SAME_UNIT |= {"feet": "foot", "people": "person", "children": "child"}
+_OF_NUMBER = re.compile(r"(?P<number>-?\d+(?:\.\d+)?)(?: (?P<unit>[^\s\d]\S*))?")
 _NEGATION = re.compile(
     r"\b(?:not|no|never|none|nobody|nothing|nowhere|neither|nor|without|cannot|\w+n['’]t)\b"
 )
@@ -38,9 +39,9 @@ def quantity_of(text: str) -> tuple[str, str] | None:
     ``$1,200.0`` is ``1200`` and ``$``, ``5 million`` is ``5000000``. None where it is none: a
     sentence, or digits in groups that are not of three.
     """
-    cleaned = unicodedata.normalize("NFKC", text).strip().rstrip(".").replace("−", "-")
-    found = _QUANTITY.fullmatch(cleaned)
-    if found is None or not any(character.isdigit() for character in found["digits"]):
+    cleaned = " ".join(unicodedata.normalize("NFKC", text).replace("−", "-").split())
+    found = _QUANTITY.fullmatch(cleaned.lstrip(' *`"').rstrip(' *`".'))
+    if found is None:
         return None
     try:
         value = Decimal(found["sign"] + re.sub(r"[,_' ]", "", found["digits"]))
@@ -51,21 +52,30 @@ def quantity_of(text: str) -> tuple[str, str] | None:
     if not value.is_finite() or abs(value.adjusted()) > 60:
         return None
     value = value.normalize() if value else Decimal(0)
-    units = [unit for unit in (found["before"], found["inner"], found["after"]) if unit]
-    names = [_SAME_UNIT.get(unit.casefold(), unit.casefold()) for unit in units]
-    return f"{value:f}", " ".join(dict.fromkeys(names))
+    units = [_unit(found[part]) for part in ("before", "inner", "after") if found[part]]
+    per = f"/{_unit(found['per'])}" if found["per"] else ""
+    return f"{value:f}", " ".join(dict.fromkeys(units)) + per
+
+
+def _unit(name: str) -> str:
+    """One spelling of a unit: small letters, one of it, and the sign of a currency."""
+    name = name.casefold()
+    if len(name) > 3 and not name.endswith(("ss", "us", "is")):
+        name = re.sub(r"(?<=..)ies\Z", "y", name)
+        name = re.sub(r"(?<=x|s)es\Z|(?<=ch|sh)es\Z|s\Z", "", name)
+    return _SAME_UNIT.get(name, name)
 
 
 def number_of(text: str) -> str | None:
     """The number that ``text`` is, in one spelling (``$1,200.0`` is ``1200``); None if it is none.
 
-    A currency sign and one word of a unit are seen through; a percentage stays one.
+    A currency sign, one word of a unit and what it is per are seen through; a percentage stays one.
     """
     found = quantity_of(text)
     if found is None:
         return None
     number, unit = found
-    return f"{number}%" if unit == "%" else number
+    return f"{number}%" if unit.startswith("%") else number
 
 
 def _vote_of(text: str) -> str | None:
@@ -112,9 +122,12 @@ class Count:
     """The votes so far, one group an answer, in the order they first came.
 
     ``similar(a, b)`` tells whether two answers are one; without it they are by their spelling.
+    With ``units`` a number without a unit is counted with the same number that has one, of several
+    with the one that leads then: of 18, $18 and 18 apples the first two are one answer.
     """
 
     similar: Callable[[str, str], bool] | None = None
+    units: bool = False
     groups: list[tuple[str, list[int]]] = field(default_factory=list)
 
     def add(self, path: int, vote: str | None) -> None:
@@ -125,7 +138,24 @@ class Count:
             if key == vote or (self.similar is not None and self.similar(key, vote)):
                 paths.append(path)
                 return
-        self.groups.append((vote, [path]))
+        if not self.units or not self._joins(path, vote):
+            self.groups.append((vote, [path]))
+
+    def _joins(self, path: int, vote: str) -> bool:
+        """Count it in the group of the same number where one of the two has no unit.
+
+        Groups only grow by it, and are never put together: what was settled stays so.
+        """
+        new = _OF_NUMBER.fullmatch(vote)
+        for key, paths in self.ranked if new is not None else ():
+            old = _OF_NUMBER.fullmatch(key)
+            if old is None or new is None or old["number"] != new["number"]:
+                continue
+            if new["unit"] is None or old["unit"] is None:
+                at = self.groups.index((key, paths))
+                self.groups[at] = (key if old["unit"] else vote, [*paths, path])
+                return True
+        return False
 
     @property
     def ranked(self) -> list[tuple[str, list[int]]]:

@@ -58,7 +58,8 @@ def self_consistency(
         temperature: set on the models in ``chain``. A model's own ``seed`` becomes the first
             path's; each further path has the next one.
         vote: ``number`` (in any spelling), ``choices``, ``text`` (by similarity of meaning), or
-            ``auto``: numbers where they are numbers, else texts that differ in case and signs only.
+            ``auto``: numbers with their units (one without is the same as one with, 10 May is not
+            10 June), else texts that differ in case and signs only.
         early_stop: False always takes all ``n`` paths.
         together: the most paths asked for at once; 1 asks one by one.
         embeddings: for ``text``, by default those in the box.
@@ -116,6 +117,7 @@ class SelfConsistency(Reasoning):
         self.n = n
         self.takes_history = takes_history(chain)
         self._ballot = normaliser(vote, choices)
+        self._units = vote in ("auto", "text")
         self._early_stop = early_stop
         self._together = together
         self._embeddings = embeddings
@@ -143,7 +145,7 @@ class SelfConsistency(Reasoning):
         chains = self._chains()
         vectors: dict[str, Any] = {}
         similar = cosine_above(vectors, self._min_similarity) if self._embeddings else None
-        count = Count(similar)
+        count = Count(similar, self._units)
         paths: list[dict[str, Any]] = []
         while (left := self.n - len(paths)) and not (self._early_stop and count.settled(left)):
             size = count.next_round(left) if self._early_stop else left
