@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Mapping
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import BaseMessage
@@ -119,13 +119,13 @@ def structured(
         return held
     try:
         try:
-            found = asked.with_structured_output(schema, include_raw=True, **more)
+            found = _by_its_own(asked, schema, more)
         except (ValueError, KeyError):
             if not isinstance(schema, dict) or "title" in schema:
                 raise
             # Many APIs want a name, and a schema has one where it has a title.
             titled = {"title": "answer", "description": "The answer.", **schema}
-            found = asked.with_structured_output(titled, include_raw=True, **more)
+            found = _by_its_own(asked, titled, more)
     except AgentLabError:
         raise
     except (ValueError, KeyError, TypeError) as error:
@@ -138,6 +138,24 @@ def structured(
         return _checked(output, schema)
 
     return found | RunnableLambda(check)
+
+
+def _by_its_own(model: BaseChatModel, schema: Any, more: Mapping[str, Any]) -> Runnable[Any, Any]:
+    """What the model makes of ``schema``, called with the settings ``more``.
+
+    Many take no settings there, as LangChain's own does not: they are put on the call it makes.
+    """
+    try:
+        return model.with_structured_output(schema, include_raw=True, **more)
+    except (ValueError, TypeError):
+        if not more:
+            raise
+    found = model.with_structured_output(schema, include_raw=True)
+
+    def bind(part: Any) -> Any:
+        return part.bind(**more) if is_model(part) else mapped(part, bind)
+
+    return cast("Runnable[Any, Any]", bind(found))
 
 
 def _checked(output: Mapping[str, Any], schema: Any) -> dict[str, Any]:
@@ -168,19 +186,37 @@ def refuse_cut(output: Any) -> Any:
 def whole(runnable: Any) -> Any:
     """``runnable``, where an answer of its last model that was cut is an error.
 
-    What stands behind a model sees only the text, and a parser may mend what was cut.
+    What stands behind a model sees only the text, and a parser may mend what was cut. Looks also
+    into what has tries, settings or fallbacks around it.
     """
+    if is_model(runnable):
+        return runnable
+    if isinstance(runnable, RunnableBindingBase):
+        inner = whole(runnable.bound)
+        same = inner is runnable.bound
+        return runnable if same else runnable.model_copy(update={"bound": inner})
+    if isinstance(runnable, RunnableWithFallbacks):
+        return mapped(runnable, whole)
     if isinstance(runnable, RunnableSequence):
-        models = [n for n, step in enumerate(runnable.steps) if is_model(step)]
-        after = models[-1] + 1 if models else len(runnable.steps)
-        rest = runnable.steps[after:]
-        return _guarded(runnable, after) if rest else runnable
+        steps = runnable.steps
+        for n in reversed(range(len(steps))):
+            if _ends_in_model(steps[n]):
+                return runnable if n == len(steps) - 1 else _guarded(runnable, n + 1)
+            if (inner := whole(steps[n])) is not steps[n]:
+                return RunnableSequence(*steps[:n], inner, *steps[n + 1 :], name=runnable.name)
     if isinstance(runnable, Chain) and runnable.steps:
         name, step = list(runnable.steps.items())[-1]
-        ends = is_model(step) or (isinstance(step, RunnableSequence) and is_model(step.last))
-        guarded = _guarded(step, None) if ends else whole(step)
+        guarded = _guarded(step, None) if _ends_in_model(step) else whole(step)
         return runnable if guarded is step else type(runnable)({**runnable.steps, name: guarded})
     return runnable
+
+
+def _ends_in_model(runnable: Any) -> bool:
+    """Whether what ``runnable`` gives is a message of a model."""
+    inner = bare(runnable)
+    if isinstance(inner, RunnableWithFallbacks):
+        return all(_ends_in_model(part) for part in (inner.runnable, *inner.fallbacks))
+    return is_model(inner) or (isinstance(inner, RunnableSequence) and _ends_in_model(inner.last))
 
 
 def _guarded(runnable: Any, after: int | None) -> Any:

@@ -42,11 +42,13 @@ PERSON = {
 }
 
 
-class Foreign(BaseChatModel):
-    """A model with tools and LangChain's own structured output."""
+BARE = {"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"]}
+
+
+class Fieldless(BaseChatModel):
+    """A model with tools and LangChain's own structured output, and no settings."""
 
     replies: list[Any]
-    temperature: float | None = None
     seen: list[Any] = Field(default_factory=list)
 
     @property
@@ -64,6 +66,12 @@ class Foreign(BaseChatModel):
         if isinstance(reply, Exception):
             raise reply
         return ChatResult(generations=[ChatGeneration(message=reply)])
+
+
+class Foreign(Fieldless):
+    """One with a temperature."""
+
+    temperature: float | None = None
 
 
 def foreign(*replies: Any) -> Foreign:
@@ -145,6 +153,70 @@ def test_a_parser_behind_the_model_hides_no_cut() -> None:
             validated(sequential(a=step), regex="[0-9]+", retries=0).invoke("q")
 
 
+@pytest.mark.parametrize(
+    "around",
+    [
+        lambda chain: chain.with_retry(stop_after_attempt=1),
+        lambda chain: chain.with_config(tags=["mine"]),
+        lambda chain: chain.with_fallbacks([chain]),
+        lambda chain: chain.with_config(tags=["mine"]).with_fallbacks([chain]),
+    ],
+)
+def test_what_is_around_a_chain_hides_no_cut(around: Any) -> None:
+    for made in (
+        lambda: around(asks(says(cut("12"), cut("12"))) | StrOutputParser()),
+        lambda: around(asks(says(cut("12"), cut("12")))) | StrOutputParser(),
+        lambda: around(asks(says(cut("12"), cut("12"))) | StrOutputParser()) | str.strip,
+        lambda: sequential(a=around(asks(says(cut("12"), cut("12"))))),
+        lambda: sequential(a=around(asks(says(cut("12"), cut("12"))) | StrOutputParser())),
+    ):
+        with pytest.raises(InvalidOutput, match="cut before its end"):
+            validated(made(), regex="[0-9]+", retries=0).invoke("q")
+
+
+def test_an_answer_after_a_cut_one_is_taken_where_a_chain_is_tried_again() -> None:
+    chain = asks(says(cut("12"), "120")) | StrOutputParser()
+    assert (
+        validated(
+            chain.with_retry(wait_exponential_jitter=False), regex="[0-9]+", retries=0
+        ).invoke("q")
+        == "120"
+    )
+
+
+@pytest.mark.parametrize(
+    ("made", "reply"),
+    [
+        (
+            lambda model: chain_of_thought(model.bind(top_k=3, temperature=0.5)),
+            calls({"thought": "t", "answer": "6"}, "thinking"),
+        ),
+        (
+            lambda model: self_consistency(chain_of_thought(model.bind(top_k=3)), n=1),
+            calls({"thought": "t", "answer": "6"}, "thinking"),
+        ),
+        (
+            lambda model: validated(asks(model.bind(top_k=3)), schema=BARE),
+            calls({"a": 1}, "answer"),
+        ),
+    ],
+)
+def test_settings_that_a_model_has_no_field_for_go_to_its_calls(made: Any, reply: Any) -> None:
+    model = Fieldless(replies=[reply], seen=[])
+    made(model).invoke("q")
+    assert model.seen[0]["top_k"] == 3
+    assert "tools" in model.seen[0]
+
+
+def test_a_temperature_without_a_field_is_no_error() -> None:
+    yes = calls({"verdict": "yes"}, "verdict")
+    model = Fieldless(replies=[yes], seen=[])
+    rule = second_look(model, "Is it?")
+    assert validated(asks(says("x")), rules=[rule]).invoke("q") == "x"
+    assert model.seen[0]["temperature"] == 0.0
+    tree_of_thought(model)
+
+
 def test_a_cut_answer_is_no_vote_behind_a_parser() -> None:
     for parser in (StrOutputParser(), JsonOutputParser()):
         chain = asks(says(cut("12"), "120", "120")) | parser
@@ -189,6 +261,5 @@ def test_a_wrong_schema_is_told_when_it_is_given(schema: Any) -> None:
 
 
 def test_a_schema_without_a_title_gets_one() -> None:
-    bare = {"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"]}
-    chain = validated(asks(foreign(calls({"a": 1}, "answer"))), schema=bare)
+    chain = validated(asks(foreign(calls({"a": 1}, "answer"))), schema=BARE)
     assert chain.invoke("q") == {"a": 1}
