@@ -1,14 +1,15 @@
-"""A model's decision between a few words, as a program."""
+"""A model's decision between a few words."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Generator, Sequence
+from collections.abc import Sequence
 from typing import Any
+
+from langchain_core.runnables import Runnable
 
 from agentlab.errors import ConfigError, InvalidOutput
 from agentlab.reasoning.models import holds, structured
-from agentlab.reasoning.steps import Ask
 
 RIVALS = 20  # likeliest tokens looked at
 
@@ -26,8 +27,8 @@ def check_choices(choices: Sequence[str]) -> None:
         )
 
 
-def decision(model: Any, messages: Sequence[Any], choices: Sequence[str]) -> Ask:
-    """What to ask ``model``, so that it can say nothing but one of ``choices``.
+def deciding(model: Any, choices: Sequence[str]) -> Runnable[Any, Any]:
+    """``model``, so that it can say nothing but one of ``choices``.
 
     Raises:
         ConfigError: the model can be held to no form.
@@ -35,7 +36,8 @@ def decision(model: Any, messages: Sequence[Any], choices: Sequence[str]) -> Ask
     match holds(model):
         case "grammar":
             told = {"choices": list(choices), "logprobs": True, "top_logprobs": RIVALS}
-            return Ask(model.bind(**told, max_tokens=16), list(messages))
+            bound: Runnable[Any, Any] = model.bind(**told, max_tokens=16)
+            return bound
         case "schema":
             schema = {
                 "title": "verdict",
@@ -45,7 +47,7 @@ def decision(model: Any, messages: Sequence[Any], choices: Sequence[str]) -> Ask
                 "required": ["verdict"],
                 "additionalProperties": False,
             }
-            return Ask(structured(model, schema), list(messages))
+            return structured(model, schema)
     raise ConfigError(
         f"{type(model).__name__} can be held to no form, so it can't give a verdict",
         hint="use a GGUF model, or one with structured output",
@@ -81,11 +83,3 @@ def verdict_of(output: Any, choices: Sequence[str]) -> tuple[str, dict[str, floa
     if not total:
         return said, {choice: float(choice == said) for choice in choices}
     return said, {choice: weight / total for choice, weight in weights.items()}
-
-
-def decide(
-    model: Any, messages: Sequence[Any], choices: Sequence[str]
-) -> Generator[Any, Any, tuple[str, dict[str, float]]]:
-    """The verdict and the shares, as a program that asks once."""
-    output = yield decision(model, messages, choices)
-    return verdict_of(output, choices)

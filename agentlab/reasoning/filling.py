@@ -119,8 +119,8 @@ class FillIn(Reasoning):
             shown = _filled(self.form, values, as_json=self._as_json)
             asking = {"input": task, "form": shown, "field": name, "answer": kind.told}
             messages = self._prompt.render(asking)
+            output = yield Ask(self._held(name, kind), messages)
             if holds(self.model) == "grammar":
-                output = yield Ask(self.model.bind(regex=kind.pattern), messages)
                 if output.response_metadata.get("finish_reason") == "length":
                     raise InvalidOutput(
                         f"the value of {name!r} was cut",
@@ -129,7 +129,6 @@ class FillIn(Reasoning):
                     )
                 values[name] = kind.read(str(output.text))
             else:
-                output = yield Ask(structured(self.model, _schema(name, kind)), messages)
                 if output["parsing_error"] is not None:
                     raise output["parsing_error"]
                 values[name] = kind.read(output["parsed"][name])
@@ -137,6 +136,17 @@ class FillIn(Reasoning):
         text = _filled(self.form, values, as_json=self._as_json)
         data = _read_json(text, self.form) if self._as_json else None
         return {"answer": text, "values": values, "data": data}
+
+    def _held(self, name: str, kind: AnswerKind) -> Runnable[Any, Any]:
+        """The model held to the value of a hole."""
+
+        def made() -> Any:
+            if holds(self.model) == "grammar":
+                return self.model.bind(regex=kind.pattern)
+            return structured(self.model, _schema(name, kind))
+
+        held: Runnable[Any, Any] = self.kept(self.model, name, made)
+        return held
 
     def finished(self, value: Any, usage: Usage) -> Any:
         """The result."""

@@ -6,8 +6,9 @@ from collections.abc import Generator
 from typing import Any
 
 from agentlab.prompts import Prompt, load_prompt
-from agentlab.reasoning.deciding import decide, decision
+from agentlab.reasoning.deciding import deciding, verdict_of
 from agentlab.reasoning.models import chat_model, with_settings
+from agentlab.reasoning.steps import Ask
 from agentlab.untrusted import NOTICE, wrap
 
 _YES, _NO = "yes", "no"
@@ -29,7 +30,6 @@ def second_look(
         ConfigError: the model can be held to no form.
     """
     asked = with_settings(chat_model(model, "second_look"), {"temperature": 0.0})
-    decision(asked, (), (_YES, _NO))  # a model that can give no verdict is told now
     return SecondLook(asked, question, problem, load_prompt(prompt))
 
 
@@ -41,9 +41,11 @@ class SecondLook:
         self.question = question
         self.problem = problem or f"a second look answered no to: {question}"
         self._prompt = prompt
+        self._deciding = deciding(model, (_YES, _NO))
 
     def check(self, text: str) -> Generator[Any, Any, list[str]]:
         """Ask the model about ``text``."""
         values = {"question": self.question, "text": wrap(text, "answer"), "notice": NOTICE}
-        said, _ = yield from decide(self.model, self._prompt.render(values), (_YES, _NO))
+        output = yield Ask(self._deciding, self._prompt.render(values))
+        said, _ = verdict_of(output, (_YES, _NO))
         return [] if said == _YES else [self.problem]

@@ -37,6 +37,7 @@ class Reasoning(Runnable[Any, Any]):
 
     label = "reasoning"
     name: str | None = None
+    _kept: tuple[Any, dict[Any, Any]] | None = None
 
     def program(self, input: Any) -> Program:
         """What is done with ``input``."""
@@ -53,6 +54,17 @@ class Reasoning(Runnable[Any, Any]):
     def finished(self, value: Any, usage: Usage) -> Any:
         """The result, from what the program returned."""
         return value
+
+    def kept(self, of: Any, key: Any, make: Callable[[], Any]) -> Any:
+        """What ``make`` made of ``of``, one object as long as ``of`` is the same.
+
+        So runs side by side ask one Runnable, and are one batch. A copy of :meth:`mapped` has its
+        own, since it asks another one.
+        """
+        kept = self._kept
+        if kept is None or kept[0] is not of:
+            kept = self._kept = (of, {})
+        return kept[1][key] if key in kept[1] else kept[1].setdefault(key, make())
 
     def invoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:
         """The result."""

@@ -112,7 +112,6 @@ class ChainOfThought(Reasoning):
         self._phrase = phrase
         self._shown = tuple(examples)
         self._max_lines = max_lines
-        self._held: tuple[Any, Runnable[Any, Any]] | None = None
         if holds(model) == "grammar":
             self._bound()  # a pattern that does not compile is told now
 
@@ -164,18 +163,22 @@ class ChainOfThought(Reasoning):
         return {"answer": thinking.answer, "thought": thinking.thought, "finished": finished}
 
     def _bound(self) -> Runnable[Any, Any]:
-        """The model under the grammar: one object, so that several runs are one batch."""
-        if self._held is None or self._held[0] is not self.model:
-            grammar = thinking_grammar(self.kind, self._max_lines)
-            self._held = (self.model, self.model.bind(lark=grammar))
-        return self._held[1]
+        """The model under the grammar."""
+
+        def bound() -> Any:
+            return self.model.bind(lark=thinking_grammar(self.kind, self._max_lines))
+
+        held: Runnable[Any, Any] = self.kept(self.model, "lark", bound)
+        return held
 
     def finished(self, value: Any, usage: Usage) -> Any:
         """The result."""
         return as_result(value, usage)
 
     def _by_schema(self, messages: list[BaseMessage]) -> Any:
-        found = yield Ask(structured(self.model, thinking_schema(self.kind)), messages)
+        schema = thinking_schema(self.kind)
+        held = self.kept(self.model, "schema", lambda: structured(self.model, schema))
+        found = yield Ask(held, messages)
         if found["parsing_error"] is not None:
             raise found["parsing_error"]
         parsed = found["parsed"]
@@ -188,7 +191,9 @@ class ChainOfThought(Reasoning):
         """The second question of Kojima et al.: the answer, given the thought."""
         told = load_prompt("reason/answer_only").render({"answer": self.kind.told})[-1]
         asking = [*messages, AIMessage(thought), told] if thought else [*messages, told]
-        message = yield Ask(self.model.bind(regex=self.kind.pattern), asking)
+        pattern = self.kind.pattern
+        held = self.kept(self.model, "answer", lambda: self.model.bind(regex=pattern))
+        message = yield Ask(held, asking)
         text = str(message.text).strip()
         if message.response_metadata.get("finish_reason") == "length":
             raise InvalidOutput(

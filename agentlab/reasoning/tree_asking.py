@@ -12,7 +12,7 @@ from agentlab.errors import InvalidOutput
 from agentlab.prompts import load_prompt
 from agentlab.prompts.settings import configured
 from agentlab.reasoning.answers import AnswerKind
-from agentlab.reasoning.deciding import decision, verdict_of
+from agentlab.reasoning.deciding import deciding, verdict_of
 from agentlab.reasoning.models import holds, structured, with_settings
 from agentlab.reasoning.steps import Ask, AskAll
 from agentlab.reasoning.tree import Node
@@ -29,6 +29,15 @@ class OutOfBudget(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class Held:
+    """A model held to what a tree asks for."""
+
+    proposing: Any
+    judging: Any
+    concluding: Any
+
+
+@dataclass(frozen=True, slots=True)
 class Asking:
     """How a tree asks; see :func:`~agentlab.reasoning.tree_of_thought`."""
 
@@ -39,21 +48,30 @@ class Asking:
     kind: AnswerKind
     prompts: Any
 
-    def begin(self, model: Any, problem: str) -> Searching:
+    def held(self, model: Any) -> Held:
+        """``model`` as it is asked, made once for all searches."""
+        judging = with_settings(model, {"temperature": 0.0})
+        concluding = configured(model, self.prompts.answer.config)
+        return Held(
+            structured(configured(model, self.prompts.propose.config), _schema(self.breadth)),
+            deciding(judging, list(self.scores)),
+            concluding.bind(regex=self.kind.pattern)
+            if holds(concluding) == "grammar"
+            else structured(concluding, _answer_schema(self.kind)),
+        )
+
+    def begin(self, held: Held, problem: str) -> Searching:
         """One search."""
-        return Searching(self, model, problem)
+        return Searching(self, held, problem)
 
 
 class Searching:
     """The calls of one search, counted."""
 
-    def __init__(self, asking: Asking, model: Any, problem: str) -> None:
+    def __init__(self, asking: Asking, held: Held, problem: str) -> None:
         self._asking = asking
         self._problem = problem
-        prompts = asking.prompts
-        self._proposing = configured(model, prompts.propose.config)
-        self._judging = with_settings(model, {"temperature": 0.0})
-        self._concluding = configured(model, prompts.answer.config)
+        self._held = held
         self._calls = 1  # the answer's is kept for the end
         self._tokens = 0
 
@@ -66,8 +84,7 @@ class Searching:
         self._spend(1)
         count = self._asking.breadth
         values = {**self._values(node), "count": count}
-        asked = structured(self._proposing, _schema(count))
-        output = yield Ask(asked, self._asking.prompts.propose.render(values))
+        output = yield Ask(self._held.proposing, self._asking.prompts.propose.render(values))
         self._note(output["raw"])
         if output["parsing_error"] is not None:
             if node.parent is None:
@@ -91,10 +108,8 @@ class Searching:
             messages = self._asking.prompts.evaluate.render(
                 {**self._values(node), "verdicts": list(scores)}
             )
-            asks.append(decision(self._judging, messages, list(scores)))
-        shared = asks[0].runnable  # one Runnable, so that they are one batch
-        asked = tuple(Ask(shared, ask.input) for ask in asks)
-        outputs = yield AskAll(asked, tolerated=(InvalidOutput,))
+            asks.append(Ask(self._held.judging, messages))
+        outputs = yield AskAll(tuple(asks), tolerated=(InvalidOutput,))
         for node, output in zip(nodes, outputs, strict=True):
             try:
                 if isinstance(output, InvalidOutput):
@@ -126,16 +141,15 @@ class Searching:
 
     def _answer(self, messages: list[BaseMessage]) -> Generator[Any, Any, str]:
         kind = self._asking.kind
-        if holds(self._concluding) == "grammar":
-            message = yield Ask(self._concluding.bind(regex=kind.pattern), messages)
-            if message.response_metadata.get("finish_reason") == "length":
+        output = yield Ask(self._held.concluding, messages)
+        if isinstance(output, BaseMessage):  # decoded under its pattern
+            if output.response_metadata.get("finish_reason") == "length":
                 raise InvalidOutput(
                     "the answer was cut before it was whole",
-                    text=str(message.text),
+                    text=str(output.text),
                     hint="give more max_tokens to the model",
                 )
-            return kind.read(str(message.text))
-        output = yield Ask(structured(self._concluding, _answer_schema(kind)), messages)
+            return kind.read(str(output.text))
         if output["parsing_error"] is not None:
             raise output["parsing_error"]
         return kind.read(output["parsed"]["answer"])

@@ -152,7 +152,8 @@ class TreeOfThought(Reasoning):
         """Search, then tell the answer from the best path."""
         problem = _problem(input)
         root = Node(problem)
-        run = self._asking.begin(self.model, problem)
+        held = self.kept(self.model, "held", lambda: self._asking.held(self.model))
+        run = self._asking.begin(held, problem)
         stopped: str | None = None
         try:
             if self._search == "dfs":

@@ -111,10 +111,10 @@ class Validated(Reasoning):
     def _parts(self) -> tuple[Runnable[Any, Any] | None, Runnable[Any, Any]] | None:
         """What makes the messages, and the model held to the form; None for another chain."""
         try:
-            head, model = split(self.chain)
+            head, model = self.kept(self.chain, "split", lambda: split(self.chain))
         except ConfigError:
             return None
-        return head, self._form.bound(model)
+        return head, self.kept(self.chain, "held", lambda: self._form.bound(model))
 
     def program(self, input: Any) -> Program:
         """Ask until the answer is right."""
@@ -152,6 +152,10 @@ class Validated(Reasoning):
 
     def _again(self, attempt: int) -> Runnable[Any, Any]:
         """The chain of an attempt: one with a seed would only say the same again."""
+        found: Runnable[Any, Any] = self.kept(self.chain, attempt, lambda: self._seeded(attempt))
+        return found
+
+    def _seeded(self, attempt: int) -> Runnable[Any, Any]:
         chain: Runnable[Any, Any] = self.chain
         seed = seed_of(chain)
         if attempt and seed is not None:
