@@ -23,6 +23,7 @@ from agentlab.chains.usage import UsageCounter
 from agentlab.errors import ConfigError, RunError
 from agentlab.events import Answer, Event
 from agentlab.memory import Memory
+from agentlab.untrusted import made_from, sources_around
 
 _MOST_NODES = 1_000_000  # of the graph in one run
 
@@ -41,7 +42,6 @@ class Agent(Runnable[Any, Any]):
     """
 
     takes_history = True
-    takes_sources = True
 
     def __init__(
         self,
@@ -225,6 +225,7 @@ class Agent(Runnable[Any, Any]):
                 hint="resume it first, or use another thread",
             )
         task, history = read_input(input)
+        task = made_from(task, sources_around())
         messages: list[BaseMessage] = [task]
         if history is not None:
             messages = [*without_ids(history), task]

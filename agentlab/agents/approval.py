@@ -36,14 +36,14 @@ def needs_approval(
     if not policy_of(tool).side_effects:
         return False
     own = tool.name if is_assumed(tool) else None
-    return approve is not None or is_tainted(messages, tools, but=own)
+    return approve is not None or bool(outside_sources(messages, tools, but=own))
 
 
-def is_tainted(
+def outside_sources(
     messages: Sequence[BaseMessage], tools: Mapping[str, BaseTool], *, but: str | None = None
-) -> bool:
-    """Whether ``messages`` hold text that others wrote, other than results of the tool ``but``."""
-    return any(is_untrusted(name, tools) for name in sources_of(messages) if name != but)
+) -> list[str]:
+    """Where text that others wrote in ``messages`` is from, results of the tool ``but`` apart."""
+    return [name for name in sources_of(messages) if name != but and is_untrusted(name, tools)]
 
 
 def warn_of_refusals(tools: Sequence[BaseTool]) -> None:

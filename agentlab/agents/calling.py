@@ -11,7 +11,13 @@ from typing import Any
 from langchain_core.messages import AIMessage, BaseMessage, ToolMessage
 from langchain_core.messages import ToolCall as Call
 
-from agentlab.agents.approval import Approve, aask_person, ask_person, needs_approval
+from agentlab.agents.approval import (
+    Approve,
+    aask_person,
+    ask_person,
+    needs_approval,
+    outside_sources,
+)
 from agentlab.agents.limits import (
     SAME_CALL,
     Limits,
@@ -26,6 +32,7 @@ from agentlab.errors import ToolError
 from agentlab.events import ToolCall, ToolResult
 from agentlab.recording.ordering import in_lane
 from agentlab.tools import is_assumed, observation, policy_of
+from agentlab.untrusted import OF_NO_TOOL, among
 
 
 class Caller:
@@ -55,12 +62,12 @@ class Caller:
                     )
             left = self._left(call, run)
         except ToolError as error:
-            return self._told(call, _refusal(call, error), show)
+            return self._told(call, _refusal(call, error, OF_NO_TOOL), show)
         show(ToolCall(call["id"] or "", call["name"], approved["args"]))
         if run.journal:
             run.journal.begin(call)
         try:
-            with until(left), _lane_of(call, messages, run):
+            with until(left), _lane_of(call, messages, run), self._among(call, messages):
                 result = handler(request.override(tool_call=approved))
         except OutOfTime:
             result = _refusal(call, _late(call))
@@ -90,12 +97,12 @@ class Caller:
                     )
             left = self._left(call, run)
         except ToolError as error:
-            return self._told(call, _refusal(call, error), show)
+            return self._told(call, _refusal(call, error, OF_NO_TOOL), show)
         show(ToolCall(call["id"] or "", call["name"], approved["args"]))
         if run.journal:
             await run.journal.abegin(call)
         try:
-            with until(left), _lane_of(call, messages, run):
+            with until(left), _lane_of(call, messages, run), self._among(call, messages):
                 result = await handler(request.override(tool_call=approved))
         except OutOfTime:
             result = _refusal(call, _late(call))
@@ -135,6 +142,11 @@ class Caller:
     def _pause(self, run: RunContext) -> AbstractContextManager[None]:
         return run.pauses.pause() if self._approve is not None else nullcontext()
 
+    def _among(self, call: Call, messages: Sequence[BaseMessage]) -> AbstractContextManager[None]:
+        """An agent behind the tool is to know what others wrote in this run, as this one does."""
+        own = call["name"] if is_assumed(self._tools[call["name"]]) else None
+        return among(outside_sources(messages, self._tools, but=own))
+
     def _left(self, call: Call, run: RunContext) -> float | None:
         """The seconds that ``call`` may take, None for no limit."""
         if self._limits.seconds is None:
@@ -171,9 +183,13 @@ def _with_change(result: Any, call: Call, approved: Call) -> Any:
     )
 
 
-def _refusal(call: Call, error: ToolError) -> ToolMessage:
+def _refusal(call: Call, error: ToolError, marks: Mapping[str, Any] | None = None) -> ToolMessage:
     return ToolMessage(
-        observation(error), name=call["name"], tool_call_id=call["id"], status="error"
+        observation(error),
+        name=call["name"],
+        tool_call_id=call["id"],
+        status="error",
+        response_metadata=dict(marks or {}),
     )
 
 

@@ -36,8 +36,8 @@ def read_input(given: Any) -> tuple[HumanMessage, list[BaseMessage] | None]:
                 raise ConfigError(f"the input is {type(text).__name__}, not a text", hint=_HINT)
             history = _history(rest["history"]) if "history" in rest else None
             return _task(text, sources), history
-        case {"messages": messages}:
-            return _from_messages(_history(messages))
+        case {"messages": messages, **rest}:
+            return _from_messages(_history(messages), _sources(rest.get("sources")))
         case [*messages]:
             return _from_messages(_history(messages))
     keys = f" with {', '.join(map(str, given))}" if isinstance(given, Mapping) else ""
@@ -61,10 +61,13 @@ def _task(text: str, sources: Sequence[str] = ()) -> HumanMessage:
     return HumanMessage(text, response_metadata=with_sources(sources))
 
 
-def _from_messages(messages: Sequence[BaseMessage]) -> tuple[HumanMessage, list[BaseMessage]]:
+def _from_messages(
+    messages: Sequence[BaseMessage], sources: Sequence[str] = ()
+) -> tuple[HumanMessage, list[BaseMessage]]:
     if not messages or not isinstance(messages[-1], HumanMessage):
         raise ConfigError("the last message is not the user's", hint=_HINT)
-    return _task(str(messages[-1].text), sources_of(messages[-1:])), list(messages[:-1])
+    task = _task(str(messages[-1].text), [*sources_of(messages[-1:]), *sources])
+    return task, list(messages[:-1])
 
 
 def _history(messages: Any) -> list[BaseMessage]:

@@ -13,6 +13,7 @@ from agentlab.errors import AgentLabError, StoreError
 from agentlab.events import Answer, Event, Failed
 from agentlab.session.collecting import Collector
 from agentlab.session.tree import Node, NodeStatus, Tree, new_id, usage_of
+from agentlab.untrusted import made_from, sources_of
 
 logger = logging.getLogger("agentlab.session")
 
@@ -92,6 +93,7 @@ class Answering:
         last = Node(messages[-1], parent, status, error, self._seconds(), id=self._last_id)
         if status == "running":  # earlier messages are kept with the end of the answer
             last.parent, nodes = self._user.id, []
+            last.message = made_from(last.message, sources_of(messages))  # their sources are now
         for node in [*nodes, last]:
             self._tree.add(node)
         self._keep([*nodes, last])

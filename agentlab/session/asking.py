@@ -189,8 +189,8 @@ class Session(Conversation):
     async def aevents(self, text: str) -> AsyncGenerator[Event]:
         """:meth:`events`, asynchronously."""
         with self._writing():
-            answering, given = self._prepare(self._ask(text, self._tree.head))
-            items = Steering().aiterate(lambda: self._target.astream(given))
+            answering, given, sources = self._prepare(self._ask(text, self._tree.head))
+            items = Steering(sources).aiterate(lambda: self._target.astream(given))
             try:
                 for warning in self._memory.warnings():
                     yield Warned(warning)
@@ -251,8 +251,8 @@ class Session(Conversation):
 
     def _run(self, ask: Callable[[], Node]) -> Generator[Event]:
         with self._writing():
-            answering, given = self._prepare(ask())
-            items = Steering().iterate(lambda: self._target.stream(given))
+            answering, given, sources = self._prepare(ask())
+            items = Steering(sources).iterate(lambda: self._target.stream(given))
             try:
                 for warning in self._memory.warnings():
                     yield Warned(warning)
@@ -298,8 +298,8 @@ class Session(Conversation):
         self._move(user.id, [])
         return user
 
-    def _prepare(self, user: Node) -> tuple[Answering, Any]:
-        """The answer to ``user`` to be grown, and what the target is given for it."""
+    def _prepare(self, user: Node) -> tuple[Answering, Any, list[str]]:
+        """The answer to ``user`` to be grown, what the target is given for it, and its sources."""
         assert isinstance(user.message, HumanMessage)
         answering = Answering(self._tree, user, lambda nodes: self._keep(nodes, force=True))
         try:
@@ -307,7 +307,7 @@ class Session(Conversation):
             view = self._memory.view(said)
             # Of all that was said: an answer may rest on what the memory shows no more.
             sources = sources_of([*said, user.message])
-            return answering, self._target.input(self.system, view, user.message, sources)
+            return answering, self._target.input(self.system, view, user.message), sources
         except BaseException as error:
             answering.fail(error)
             raise

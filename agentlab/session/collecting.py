@@ -15,7 +15,8 @@ from langchain_core.messages import (
 )
 
 from agentlab.errors import RunError
-from agentlab.events import Answer, Event, Token, ToolCall, ToolResult, Usage
+from agentlab.events import Answer, Event, Retrieved, Token, ToolCall, ToolResult, Usage
+from agentlab.untrusted import DOCUMENTS, made_from
 
 # Under which key a chain or an agent that returns a mapping has its answer.
 ANSWER_KEYS = ("answer", "output", "text", "messages")
@@ -34,6 +35,7 @@ class Collector:
         self._whole: list[BaseMessage] | None = None
         self._steps: list[BaseMessage] = []
         self._other_keys: list[str] = []
+        self._retrieved = False
 
     def take(self, item: Any) -> Iterator[Event]:
         """Take one piece.
@@ -87,6 +89,12 @@ class Collector:
 
     def messages(self) -> list[BaseMessage]:
         """What has come so far: tool calls and results, then the answer. Never empty."""
+        messages = self._messages()
+        if self._retrieved:  # an answer made from documents is text from outside
+            messages = [*messages[:-1], made_from(messages[-1], [DOCUMENTS])]
+        return messages
+
+    def _messages(self) -> list[BaseMessage]:
         if self._whole is not None:
             return self._whole
         if self._chunk is not None:
@@ -119,6 +127,8 @@ class Collector:
             case Answer(value):
                 self._result(value)
                 return
+            case Retrieved(_, documents):
+                self._retrieved = self._retrieved or bool(documents)
             case Usage():  # the session tells it, from the messages
                 return
         yield event

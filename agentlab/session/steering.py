@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import contextvars
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterable, Iterator
 from typing import Any, TypeVar
 
 from agentlab import cancellation
 from agentlab.cancellation import Cancellation, cancellable
+from agentlab.untrusted import among, sources_around
 
 T = TypeVar("T")
 
@@ -20,11 +21,14 @@ class Steering:
     A generator shares its caller's context, so a scope entered inside it would leak out between
     two pieces. And LangChain drains a sequence that is closed early, so the scope is cancelled
     first. Cancelling the caller's own scope cancels this one.
+
+    ``sources`` are those of the conversation that the stream answers in.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, sources: Iterable[str] = ()) -> None:
         self._scope = Cancellation()
         self._context = contextvars.copy_context()
+        self._sources = [*sources_around(), *sources]
         self._exits = contextlib.ExitStack()
 
     def iterate(self, start: Callable[[], Iterator[T]]) -> Generator[T]:
@@ -67,6 +71,7 @@ class Steering:
             if outer is not None:
                 exits.enter_context(outer.listening(self._scope.cancel))
             self._context.run(self._exits.enter_context, cancellable(self._scope))
+            self._context.run(self._exits.enter_context, among(self._sources))
             exits.callback(self._context.run, self._exits.close)
             yield
 

@@ -31,7 +31,6 @@ class Target:
         self._bare = isinstance(_unbound(runnable), BaseChatModel)
         steps = steps_of(runnable)
         self._system_name = next((name for step in steps if (name := _system_name(step))), None)
-        self._takes_sources = any(getattr(step, "takes_sources", False) for step in steps)
         forgetful = next((s for s in steps if getattr(s, "takes_history", True) is False), None)
         if forgetful is not None and not any(getattr(s, "takes_history", False) for s in steps):
             raise ConfigError(
@@ -39,14 +38,8 @@ class Target:
                 hint='give it a section "# history" before its last "# user"',
             )
 
-    def input(
-        self,
-        system: str | None,
-        history: Sequence[BaseMessage],
-        user: HumanMessage,
-        sources: Sequence[str] = (),
-    ) -> Any:
-        """What the Runnable is given; an agent also the ``sources`` of all that was said.
+    def input(self, system: str | None, history: Sequence[BaseMessage], user: HumanMessage) -> Any:
+        """What the Runnable is given.
 
         A system text goes to the prompt's variable ``system`` or ``persona`` where it has one, and
         else stands first in the history.
@@ -57,8 +50,6 @@ class Target:
         given: dict[str, Any] = {"input": user.text, "history": [*first, *history]}
         if system and self._system_name:
             given[self._system_name] = system
-        if sources and self._takes_sources:
-            given["sources"] = list(sources)
         return given
 
     def stream(self, given: Any) -> Iterator[Any]:
