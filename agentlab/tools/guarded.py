@@ -15,7 +15,8 @@ from langchain_core.messages import ToolMessage
 from langchain_core.messages.tool import ToolOutputMixin
 from langchain_core.runnables import RunnableConfig
 from langchain_core.tools import BaseTool, StructuredTool, Tool, ToolException
-from pydantic import BaseModel, ValidationError, create_model
+from langchain_core.utils.pydantic import get_fields
+from pydantic import BaseModel, Secret, SecretBytes, SecretStr, ValidationError, create_model
 
 from agentlab.boundary import recordable
 from agentlab.errors import (
@@ -55,6 +56,15 @@ class GuardedTool(BaseTool):
     @functools.cached_property
     def _injected_args_keys(self) -> frozenset[str]:
         return self.inner._injected_args_keys
+
+    @functools.cached_property
+    def _given_by_program(self) -> frozenset[str]:
+        """The arguments that are kept from the model: a runtime, a state, a key."""
+        shown = self.inner.tool_call_schema
+        if isinstance(shown, dict):
+            return self._injected_args_keys
+        everything: Any = self.inner.get_input_schema()
+        return self._injected_args_keys | (get_fields(everything).keys() - get_fields(shown).keys())
 
     def _to_args_and_kwargs(
         self, tool_input: str | dict[str, Any], tool_call_id: str | None
@@ -131,7 +141,8 @@ class GuardedTool(BaseTool):
             return
         from agentlab.web.pages import refuse_secrets
 
-        for name, value in (*kwargs.items(), *(("", value) for value in args)):
+        written = ((k, v) for k, v in kwargs.items() if k not in self._given_by_program)
+        for name, value in (*written, *(("", value) for value in args)):
             what = f"the argument {name!r} of {self.name}" if name else f"what {self.name} is given"
             for text in _texts_in(value):
                 refuse_secrets(text, what)
@@ -208,19 +219,28 @@ def observation(error: ToolError) -> str:
 
 
 def _texts_in(value: Any) -> Iterator[str]:
+    """All text in ``value``, an argument as its schema made it, whatever its type."""
     waiting = [value]
     while waiting:
         match waiting.pop():
+            case None | bool():
+                pass
             case str(text):
                 yield text
+            case bytes() | bytearray() as data:
+                yield data.decode(errors="replace")
+            case Secret() | SecretStr() | SecretBytes() as secret:
+                waiting.append(secret.get_secret_value())
             case dict(mapping):
                 waiting += [*mapping.keys(), *mapping.values()]
             case list(items) | tuple(items) | set(items) | frozenset(items):
                 waiting += items
             case BaseModel() as model:
-                waiting.append(model.model_dump())
+                waiting += [*vars(model).values(), *(model.model_extra or {}).items()]
             case other if dataclasses.is_dataclass(other) and not isinstance(other, type):
-                waiting.append(dataclasses.asdict(other))
+                waiting += [getattr(other, one.name, None) for one in dataclasses.fields(other)]
+            case other:  # an address, a path, a number
+                yield str(other)
 
 
 def _schema(tool: BaseTool) -> Any:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+import dataclasses
+import threading
+from pathlib import Path
+from typing import Annotated, Any
 
 import pytest
-from langchain_core.tools import StructuredTool
-from pydantic import BaseModel
+from langchain.tools import ToolRuntime
+from langchain_core.tools import InjectedToolArg, StructuredTool
+from pydantic import BaseModel, HttpUrl, SecretStr
 
 from agentlab import ToolPolicy
 from agentlab.errors import (
@@ -110,3 +114,70 @@ def test_a_tool_that_sends_is_given_no_secret(run: str, monkeypatch: pytest.Monk
     assert sent == []
     assert guard(tool, ToolPolicy()).invoke(call).content == "posted"
     assert held.invoke({**CALL, "args": {"form": {"fields": {}}}}).content == "posted"
+
+
+@dataclasses.dataclass
+class Note:
+    text: str
+
+
+class Everything(BaseModel):
+    address: HttpUrl | None = None
+    data: bytes = b""
+    path: Path | None = None
+    password: SecretStr | None = None
+    note: Note | None = None
+    form: Form | None = None
+    number: int = 0
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("address", "https://evil.example/k9-Zr7tQw2LxPm4Vd8s"),
+        ("data", "it is k9-Zr7tQw2LxPm4Vd8s"),
+        ("path", "/k9-Zr7tQw2LxPm4Vd8s"),
+        ("password", "k9-Zr7tQw2LxPm4Vd8s"),
+        ("note", {"text": "k9-Zr7tQw2LxPm4Vd8s"}),
+        ("form", {"fields": {"k9-Zr7tQw2LxPm4Vd8s": []}}),
+    ],
+)
+def test_a_secret_is_found_in_an_argument_of_any_type(
+    name: str, value: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SHOP_API_KEY", "k9-Zr7tQw2LxPm4Vd8s")
+    sent = []
+
+    def post(**arguments: Any) -> str:
+        sent.append(arguments)
+        return "posted"
+
+    tool = StructuredTool.from_function(post, name="f", description="Post.", args_schema=Everything)
+    held = guard(tool, ToolPolicy(network=True))
+    message = held.invoke({**CALL, "args": {name: value}})
+    assert f"the argument '{name}' of f holds a secret" in message.content
+    assert sent == []
+    plain = {"address": "https://shop.example", "data": "x", "path": "/x", "number": 3}
+    assert held.invoke({**CALL, "args": plain}).content == "posted"
+
+
+def test_what_the_program_gives_is_not_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SHOP_API_KEY", "k9-Zr7tQw2LxPm4Vd8s")
+
+    def post(text: str, key: Annotated[str, InjectedToolArg], runtime: ToolRuntime) -> str:
+        """Post a text."""
+        return f"posted by {runtime.tool_call_id}"
+
+    held = guard(StructuredTool.from_function(post, name="f"), ToolPolicy(network=True))
+    runtime: Any = ToolRuntime(
+        state={"lock": threading.Lock()},
+        context=None,
+        config={},
+        stream_writer=print,
+        tool_call_id="7",
+        store=None,
+    )
+    args = {"text": "x", "key": "k9-Zr7tQw2LxPm4Vd8s", "runtime": runtime}
+    assert held.invoke({**CALL, "args": args}).content == "posted by 7"
+    refused = held.invoke({**CALL, "args": {**args, "text": args["key"]}})
+    assert "the argument 'text' of f holds a secret" in refused.content
