@@ -111,6 +111,18 @@ def test_a_tree_of_thought(agentlab: Any, tmp_path: Path) -> None:
         *("--model", f"scripted:{model}"),
     )
     assert done.stdout == "3\n"
+    events = agentlab(
+        *("run", "reason/question", "Half of 6?", "--tree", "--answer", "number", "--json"),
+        *("--model", f"scripted:{model}"),
+    ).stdout.splitlines()
+    thought = json.loads(events[0])
+    assert (thought["kind"], thought["text"]) == ("thought", "halve it")
+    assert json.loads(events[-1])["value"]["answer"] == "3"
+    voted = agentlab(
+        *("run", "reason/question", "Half of 6?", "--tree", "--answer", "number"),
+        *("--self-consistency", "1", "--model", f"scripted:{model}"),
+    )
+    assert voted.stdout == "3\n"
 
 
 @pytest.mark.parametrize(
@@ -118,6 +130,8 @@ def test_a_tree_of_thought(agentlab: Any, tmp_path: Path) -> None:
     [
         (("--cot", "--tree"), "two ways"),
         (("--answer", "number"), "--answer is of --cot"),
+        (("--cot", "--answer", "integer"), "two choices at least, not 'integer'"),
+        (("--tree", "--answer", "yes,"), "two choices at least, not 'yes,'"),
         (("--cot", "--regex", "a"), "--cot can't be held to --regex"),
         (("--vote", "number"), "--vote is of --self-consistency"),
         (("--self-consistency", "2", "--vote", "most"), "vote must be"),

@@ -85,11 +85,10 @@ class Reasoned:
 
             return chain_of_thought(model, prompt, answer=self._kind())
         if self.tree:
-            from langchain_core.runnables import RunnableSequence
-
             from agentlab.reasoning import tree_of_thought
+            from agentlab.reasoning.prompted import Prompted
 
-            return RunnableSequence(prompt, tree_of_thought(model, answer=self._kind()))
+            return Prompted(prompt, tree_of_thought(model, answer=self._kind()))
         chain: Runnable[Any, Any] = prompt | model
         return chain
 
@@ -113,7 +112,15 @@ class Reasoned:
     def _kind(self) -> str | list[str]:
         if self.answer is None or self.answer in ("text", "number"):
             return self.answer or "text"
-        return _listed(self.answer) or []
+        choices = _listed(self.answer) or []
+        if len(choices) < 2:
+            from agentlab.errors import ConfigError
+
+            raise ConfigError(
+                f"--answer is text, number or two choices at least, not {self.answer!r}",
+                hint="--answer yes,no",
+            )
+        return choices
 
     def _json(self) -> Any:
         import json
