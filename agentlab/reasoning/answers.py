@@ -83,8 +83,9 @@ def with_flags(pattern: re.Pattern[str]) -> str:
     """The text of ``pattern``, with its flags in it, as decoders know them too."""
     named = {"i": re.IGNORECASE, "m": re.MULTILINE, "s": re.DOTALL, "x": re.VERBOSE}
     flags = "".join(name for name, flag in named.items() if pattern.flags & flag)
-    # a flag at its beginning, (?i), is among its flags as well, and may stand nowhere else
-    text = re.sub(r"\A\(\?[aiLmsux]+\)", "", pattern.pattern)
+    # flags at its beginning, (?i), are among its flags as well, and may stand nowhere else
+    before = r"\(\?[aiLmsux]+\)|\(\?#[^)]*\)" + (r"|\s|#[^\n]*\n" if "x" in flags else "")
+    text = re.sub(rf"\A(?:{before})+", "", pattern.pattern)
     end = "\n" if "x" in flags else ""  # a comment may end it
     return f"(?{flags}:{text}{end})" if flags else pattern.pattern
 

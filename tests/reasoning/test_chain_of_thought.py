@@ -24,6 +24,23 @@ from tests.reasoning.conftest import kinds, plain, says
 THINKS = {"thought": "10 - 4 is 6.", "answer": "6"}
 
 
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        re.compile("(?i)(?s)yes|no"),
+        re.compile("(?is)yes|no", re.MULTILINE),
+        re.compile("(?#a word)(?i)(?s)yes|no"),
+        re.compile("# a word\n (?i) (?s)yes|no", re.VERBOSE),
+        re.compile("(?x) (?i)yes | no # a word"),
+    ],
+)
+def test_flags_within_a_pattern_count(pattern: re.Pattern[str]) -> None:
+    kind = answer_kind(pattern)
+    assert kind.read("YES") == "YES"
+    with pytest.raises(InvalidOutput):
+        kind.read("yes or no")
+
+
 def test_the_two_come_back_apart() -> None:
     chain = chain_of_thought(says({**THINKS, "answer": 6}), answer="number")
     result = chain.invoke("I had 10 apples and gave 4 away.")
