@@ -32,7 +32,7 @@ class Read:
     @property
     def plain(self) -> str:
         """The text without the escapes of JSON."""
-        if self.value is None or isinstance(self.value, str):
+        if self.value is None or self.value == self.text.strip():
             return self.text
         return "\n".join(_lines("", _plain(self.value)))
 

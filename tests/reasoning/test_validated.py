@@ -166,6 +166,14 @@ def test_a_second_look_needs_a_model_that_can_be_held_to_a_verdict() -> None:
         second_look(plain("yes"), "Is it polite?")
 
 
+@pytest.mark.parametrize("schema", [{"type": "string"}, {"type": "array"}, {"type": "object"}])
+def test_rules_see_a_structured_answer_without_the_escapes_of_json(schema: Any) -> None:
+    said = {"string": "%s", "array": "[%s]", "object": '{"a": %s}'}[schema["type"]]
+    model = plain(said % r'"It is ch\u0065ap."', said % '"It is fair."')
+    chain = validated(asks(model), schema=schema, rules=[forbidden_words(["cheap"])])
+    assert "fair" in str(chain.invoke("q"))
+
+
 def test_it_is_a_step_and_a_part() -> None:
     chain = sequential(
         person=validated(asks(says(ADA)), schema=Person), year=lambda v: v["person"].age
