@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from fractions import Fraction
 
-from agentlab.calculator.limits import MAX_BITS, checked, too_large
+from agentlab.calculator.limits import MAX_BITS, bits_of, checked, too_large
 from agentlab.errors import ToolError
 
 
@@ -52,7 +52,10 @@ def power(base: Fraction, exponent: Fraction) -> Fraction | None:
         if base.denominator == 1:
             raise too_large()
         return None  # (1 + 0.05/365)^3650
-    return checked(base**times)
+    value = base**times
+    if base.denominator != 1 and bits_of(value) > MAX_BITS:  # the estimate is the least there are
+        return None
+    return checked(value)
 
 
 def _exact_root(base: Fraction, degree: int) -> Fraction | None:

@@ -43,6 +43,11 @@ def checked(value: Fraction) -> Fraction:
     Raises:
         ToolError: it is larger.
     """
-    if max(value.numerator.bit_length(), value.denominator.bit_length()) > MAX_BITS:
+    if bits_of(value) > MAX_BITS:
         raise too_large()
     return value
+
+
+def bits_of(value: Fraction) -> int:
+    """The bits of numerator or denominator, whichever has more."""
+    return max(value.numerator.bit_length(), value.denominator.bit_length())
