@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -75,26 +75,45 @@ def _decoded(text: str, tool: str) -> Any:
 
 
 def _named(text: str, properties: dict[str, Any]) -> dict[str, Any] | None:
-    """The arguments in ``a=1, b="two"``; None where ``text`` has not that form."""
+    """The arguments in ``a=1, b="two"``; None where ``text`` has not that form.
+
+    What stands without quotes for an argument that is a text stays as it was written: 2024, True.
+    """
     begun = re.match(r"(\w+)\s*=(?!=)", text)
     if begun is None or begun[1] not in properties:
         return None
-    signs = [sign for sign in _TOKEN.findall(text) if not sign.isspace()]
+    named: dict[str, Any] = {}
+    for name, written in _parts(text, properties):
+        is_text = properties[name].get("type") == "string"
+        try:
+            value = _JSON.decode(_as_json(_TOKEN.findall(written)))
+        except (ValueError, RecursionError):
+            if len(properties) == 1:
+                return {name: text[begun.end() :].strip("\"'` ")}
+            if not is_text or not re.fullmatch(r"[^\"'\[\](){}]+", written):
+                return None
+            value = written
+        named[name] = written if is_text and not isinstance(value, str) else value
+    return named
+
+
+def _parts(text: str, names: Container[str]) -> list[tuple[str, str]]:
+    """The names before a ``=`` outside all brackets and texts, and what is written for them."""
+    found: list[tuple[str, int, int]] = []  # name, where it begins, where what is written begins
     depth = 0
-    changed: list[str] = []
-    for sign in signs:
-        depth += (sign in "([{") - (sign in ")]}")
-        if sign == "=" and depth == 0 and changed:
-            changed[-1:] = [json.dumps(changed[-1]), ":"]
-        else:
-            changed.append(sign)
-    try:
-        value = _JSON.decode("{" + _as_json(changed) + "}")
-    except (ValueError, RecursionError):
-        value = None
-    if isinstance(value, dict) and value.keys() <= properties.keys():
-        return value
-    return {begun[1]: text[begun.end() :].strip("\"'` ")} if len(properties) == 1 else None
+    before: re.Match[str] | None = None
+    for sign in _TOKEN.finditer(text):
+        if sign[0].isspace():
+            continue
+        depth += (sign[0] in "([{") - (sign[0] in ")]}")
+        if sign[0] == "=" and depth == 0 and before is not None and before[0] in names:
+            found.append((before[0], before.start(), sign.end()))
+        before = sign
+    ends = [start for _, start, _ in found[1:]] + [len(text)]
+    return [
+        (name, text[begin:end].strip().removesuffix(",").rstrip())
+        for (name, _, begin), end in zip(found, ends, strict=True)
+    ]
 
 
 def _as_json(signs: Sequence[str]) -> str:

@@ -196,6 +196,8 @@ class StepReader:
         match = _LABEL.match(line)
         if match is None and not self._exact:
             match = _NUMBERED.match(line)
+            if match and self._section == "answer" and match["label"].lower() == "observation":
+                return "", 0  # of a report: those that models make up behind an answer have none
             if match is None and self._section != "answer" and len(line) <= _LONGEST_LABEL:
                 match = _HEADING.fullmatch(line)
         if match is None:
@@ -227,9 +229,8 @@ class StepReader:
         if label == "final answer" and not self._answered and self._doubted is None:
             yield from self._add(line[end:])
             return
-        name, _ = _split_name(line[end : self._longest_action])
         if label in ("observation", "final answer") or (
-            label == "action" and _plain(name) in self._ends
+            label == "action" and self._is_action(line[end : self._longest_action])
         ):
             self._doubted = None
             self.done = True
@@ -237,6 +238,12 @@ class StepReader:
         if label in _DOUBTFUL and self._doubted is None:
             self._doubted = []
         yield from self._add(line)
+
+    def _is_action(self, said: str) -> bool:
+        """Whether ``said``, which may be cut, names a tool, alone or with arguments behind it."""
+        called = re.match(r"[\s*_`\"']*([\w.-]+)[*_`\"']*[(\[]", said)
+        name = called[1] if called else _split_name(said)[0]
+        return _plain(name) in self._ends
 
     def _is_over(self, label: str) -> bool:
         """Whether ``label`` begins another step."""
