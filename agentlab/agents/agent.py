@@ -21,7 +21,7 @@ from agentlab.chains.driving import adriven, driven
 from agentlab.chains.happenings import Run
 from agentlab.chains.usage import UsageCounter
 from agentlab.errors import ConfigError, RunError
-from agentlab.events import Answer, Event
+from agentlab.events import Answer, Event, Warned
 from agentlab.memory import Memory
 from agentlab.untrusted import made_from, sources_around
 
@@ -104,6 +104,7 @@ class Agent(Runnable[Any, Any]):
         usage = UsageCounter()
         config = self._configured(config, usage)
         state, run = self._prepared(input, config)
+        yield from self._warnings()
         messages: list[BaseMessage] = []
         with cancellation.child() as (scope, context):
             stream = self._graph.stream(state, config, context=run, **self._modes())
@@ -113,6 +114,7 @@ class Agent(Runnable[Any, Any]):
                         messages = item["messages"]
                     else:
                         yield item
+        self._remember(messages)
         yield usage.usage
         yield Answer(result_of(messages))
 
@@ -124,6 +126,8 @@ class Agent(Runnable[Any, Any]):
         usage = UsageCounter()
         config = self._configured(config, usage)
         state, run = await self._aprepared(input, config)
+        for warning in self._warnings():
+            yield warning
         messages: list[BaseMessage] = []
         with cancellation.child() as (scope, context):
             stream = self._graph.astream(state, config, context=run, **self._modes())
@@ -133,6 +137,7 @@ class Agent(Runnable[Any, Any]):
                         messages = item["messages"]
                     else:
                         yield item
+        self._remember(messages)
         yield usage.usage
         yield Answer(result_of(messages))
 
@@ -166,6 +171,14 @@ class Agent(Runnable[Any, Any]):
         """:meth:`transform`, asynchronously."""
         given = _added_up([part async for part in input])
         yield await self.ainvoke(given, config, **kwargs)
+
+    def _remember(self, messages: list[BaseMessage]) -> None:
+        """Have the memory prepare for the next run, as a session does: it may sum up."""
+        if self.memory is not None:
+            self.memory.update(messages)
+
+    def _warnings(self) -> list[Event]:
+        return [Warned(text) for text in (self.memory.warnings() if self.memory else ())]
 
     # -- preparing ---------------------------------------------------------------------------
 
