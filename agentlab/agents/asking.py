@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Generator, Iterator, Sequence
-from contextlib import aclosing, closing
+from contextlib import aclosing, closing, contextmanager
 from typing import Any, Protocol
 
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
@@ -41,6 +41,10 @@ class Attempt(Protocol):
         """The reply has ended. With ``settle`` it is taken for an answer, whatever it is."""
 
     @property
+    def held(self) -> str:
+        """What was not shown yet as it may be a thought, where no call has begun."""
+
+    @property
     def message(self) -> AIMessage | None:
         """The step: an answer or tool calls. None where the reply is neither."""
 
@@ -68,12 +72,17 @@ class Strategy(Protocol):
         """A call for the next step; ``reminders`` are replies that were none, and what was said."""
 
 
-def ask(strategy: Strategy, view: View, show: Show, most: int) -> AIMessage:
-    """The next step, in at most ``most`` calls of the model, at least one."""
+def ask(
+    strategy: Strategy, view: View, show: Show, most: int, keep: Callable[[str], None]
+) -> AIMessage:
+    """The next step, in at most ``most`` calls of the model, at least one.
+
+    ``keep`` is given what was not shown yet when the model is stopped or fails.
+    """
     asking = _Asking(strategy, view, most)
     while True:
         attempt = asking.attempt()
-        with closing(_pieces(attempt)) as stream:
+        with _keeping(attempt, keep), closing(_pieces(attempt)) as stream:
             for chunk in stream:
                 for event in attempt.take(chunk):
                     show(event)
@@ -83,19 +92,31 @@ def ask(strategy: Strategy, view: View, show: Show, most: int) -> AIMessage:
             return message
 
 
-async def aask(strategy: Strategy, view: View, show: Show, most: int) -> AIMessage:
+async def aask(
+    strategy: Strategy, view: View, show: Show, most: int, keep: Callable[[str], None]
+) -> AIMessage:
     """:func:`ask`, asynchronously."""
     asking = _Asking(strategy, view, most)
     while True:
         attempt = asking.attempt()
-        async with aclosing(_apieces(attempt)) as stream:
-            async for chunk in stream:
-                for event in attempt.take(chunk):
-                    show(event)
-                if attempt.done:
-                    break
+        with _keeping(attempt, keep):
+            async with aclosing(_apieces(attempt)) as stream:
+                async for chunk in stream:
+                    for event in attempt.take(chunk):
+                        show(event)
+                    if attempt.done:
+                        break
         if (message := asking.ended(show)) is not None:
             return message
+
+
+@contextmanager
+def _keeping(attempt: Attempt, keep: Callable[[str], None]) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        keep(attempt.held)
+        raise
 
 
 def _pieces(attempt: Attempt) -> Generator[Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -24,6 +25,8 @@ from agentlab.prompts import Prompt
 
 _LONGEST_WORDS = 160  # characters that a model may say before its calls; then it is an answer
 _LONGEST_CALL = 10_000  # characters of a call that is written out as text
+# How a call that is written out begins: an object, in a code fence or not.
+_MAY_BE_CALL = re.compile(r"\s*(?:\{|```(?:json)?\s*(?:\{|\Z)|`{0,3}\Z|```j(?:so?)?\Z)")
 
 
 class NativeSteps:
@@ -66,6 +69,7 @@ class NativeAttempt:
         self._names = names
         self._reply: AIMessageChunk | None = None
         self._held: list[str] = []  # may be a thought, or a call that is written out
+        self._told = ""  # shown as an answer
         self._free = not names
         self._calls = False
         self.problem = ""
@@ -79,7 +83,7 @@ class NativeAttempt:
         thought = chunk.additional_kwargs.get("reasoning_content")
         if isinstance(thought, str) and thought:
             yield Thought(thought)
-        if chunk.tool_call_chunks and not self._calls:
+        if chunk.tool_call_chunks and self._names and not self._calls:
             self._calls = True
             yield from self._shown(Thought)
         if chunk.text:
@@ -95,12 +99,18 @@ class NativeAttempt:
         size = sum(map(len, self._held))
         if size < _LONGEST_WORDS:
             return False
-        begun = next((text.lstrip() for text in self._held if text.strip()), "")
-        return size >= _LONGEST_CALL or not begun.startswith(("{", "`"))
+        return size >= _LONGEST_CALL or not _MAY_BE_CALL.match("".join(self._held))
+
+    @property
+    def held(self) -> str:
+        text = "".join(self._held)
+        return "" if _MAY_BE_CALL.match(text) else text
 
     def _shown(self, kind: type[Thought] | type[Token]) -> Iterator[Event]:
         held, self._held = self._held, []
         for text in held:
+            if kind is Token:
+                self._told += text
             yield kind(text)
 
     def end(self, *, settle: bool) -> Iterator[Event]:
@@ -119,6 +129,11 @@ class NativeAttempt:
             )
         if self.message is not None:
             yield from self._shown(Thought if self.message.tool_calls else Token)
+            if not self.message.tool_calls:  # what was taken for a thought is the answer after all
+                text = self.message.text
+                rest = text.removeprefix(self._told)
+                if text != self._told and rest.strip():
+                    yield Token(rest)
 
     correction = False
 
@@ -146,7 +161,7 @@ class NativeAttempt:
 
 def _is_call(text: str, names: frozenset[str]) -> bool:
     """Whether ``text`` is a tool call, written out where an answer belongs."""
-    bare = text.strip().removeprefix("```json").removesuffix("```").strip()
+    bare = text.strip().removeprefix("```").removeprefix("json").removesuffix("```").strip()
     if not (names and bare.startswith("{") and len(bare) < _LONGEST_CALL):
         return False
     try:

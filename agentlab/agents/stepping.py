@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -87,13 +88,13 @@ class Stepper:
         """The next calls, or the answer."""
         plan = _Plan(self, messages, run, show)
         try:
-            with until(plan.seconds), in_lane(run.lane):
+            with plan.handing_over(), until(plan.seconds), in_lane(run.lane):
                 return plan.done(self._fitting(plan))
         except OutOfTime:
             if plan.late():
                 return plan.cut()
         try:
-            with until(plan.seconds), in_lane(run.lane):
+            with plan.handing_over(), until(plan.seconds), in_lane(run.lane):
                 return plan.done(self._fitting(plan))
         except OutOfTime:
             return plan.cut()
@@ -104,13 +105,13 @@ class Stepper:
         """:meth:`step`, asynchronously."""
         plan = _Plan(self, messages, run, show)
         try:
-            with until(plan.seconds), in_lane(run.lane):
+            with plan.handing_over(), until(plan.seconds), in_lane(run.lane):
                 return plan.done(await self._afitting(plan))
         except OutOfTime:
             if plan.late():
                 return plan.cut()
         try:
-            with until(plan.seconds), in_lane(run.lane):
+            with plan.handing_over(), until(plan.seconds), in_lane(run.lane):
                 return plan.done(await self._afitting(plan))
         except OutOfTime:
             return plan.cut()
@@ -118,7 +119,7 @@ class Stepper:
     def _fitting(self, plan: _Plan) -> AIMessage:
         while True:
             try:
-                return ask(self._strategy, plan.view(), plan.show, plan.calls_left)
+                return ask(self._strategy, plan.view(), plan.show, plan.calls_left, plan.keep)
             except ContextOverflow:
                 if plan.room.shorten(plan.messages):
                     continue
@@ -132,7 +133,9 @@ class Stepper:
     async def _afitting(self, plan: _Plan) -> AIMessage:
         while True:
             try:
-                return await aask(self._strategy, plan.view(), plan.show, plan.calls_left)
+                return await aask(
+                    self._strategy, plan.view(), plan.show, plan.calls_left, plan.keep
+                )
             except ContextOverflow:
                 if plan.room.shorten(plan.messages):
                     continue
@@ -154,6 +157,7 @@ class _Plan:
         self._limits = stepper._limits
         self._show = show
         self._shown: list[str] = []
+        self._held = ""
         self.messages = run.shown(messages)
         self.room = run.room
         turn = split(messages)[1]
@@ -184,6 +188,25 @@ class _Plan:
             self._shown.append(event.text)
         self._show(event)
 
+    def keep(self, held: str) -> None:
+        """The model was stopped, or failed, before ``held`` could be shown."""
+        self._held = held or self._held
+
+    @contextmanager
+    def handing_over(self) -> Iterator[None]:
+        """What is held when the run ends here is the answer, as far as it had come."""
+        try:
+            yield
+        except OutOfTime:  # a last answer may be asked for
+            raise
+        except BaseException:
+            self._hand_over()
+            raise
+
+    def _hand_over(self) -> None:
+        if not self._shown and self._held.strip():
+            self.show(Token(self._held))
+
     def summed_up(self, told: str, steps: Sequence[BaseMessage]) -> None:
         names = {m.name or "" for m in steps if isinstance(m, ToolMessage)}
         if any(is_untrusted(name, self._tools) for name in names):
@@ -202,6 +225,7 @@ class _Plan:
 
     def cut(self) -> AIMessage:
         """The answer, as far as it had come."""
+        self._hand_over()
         return self._marked(AIMessage("".join(self._shown)))
 
     def done(self, message: AIMessage) -> AIMessage:

@@ -133,6 +133,10 @@ class TextAttempt:
         unfinished = UsageMetadata(input_tokens=0, output_tokens=written, total_tokens=written)
         return add_usage(self._usage, unfinished)
 
+    @property
+    def held(self) -> str:
+        return ""
+
     def take(self, chunk: AIMessageChunk) -> Iterator[Event]:
         text = chunk if isinstance(chunk, str) else str(chunk.text)
         if isinstance(chunk, AIMessageChunk):
