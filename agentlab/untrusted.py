@@ -52,7 +52,9 @@ ATTACHED = "an attached file"  # the source of a text that a user put before a q
 OF_NO_TOOL: dict[str, list[str]] = {SOURCES: []}  # marks a refusal of ours, in a tool's place
 DOCUMENTS = "documents"  # the source of an answer made from what a retriever found
 
+Noted = dict[str, None]  # sources in the order in which they were told
 _around: ContextVar[tuple[str, ...]] = ContextVar("agentlab_sources", default=())
+_noted: ContextVar[tuple[Noted, ...]] = ContextVar("agentlab_noted", default=())
 
 
 def sources_of(messages: Iterable[Any]) -> list[str]:
@@ -76,17 +78,26 @@ def sources_around() -> list[str]:
 
 
 @contextmanager
-def among(sources: Iterable[str]) -> Iterator[None]:
-    """The block runs in a conversation made from ``sources``.
+def among(sources: Iterable[str], noted: Noted | None = None) -> Iterator[None]:
+    """The block runs in a conversation made from ``sources``; ``noted`` gets what it adds to them.
 
     So an agent learns of them whatever stands between: a prompt, a chain, a vote over answers, a
     tool. LangChain's thread pools and tasks, and the threads of tools, inherit it.
     """
     token = _around.set(tuple(dict.fromkeys(sources)))
+    noting = _noted.set(_noted.get() if noted is None else (*_noted.get(), noted))
     try:
         yield
     finally:
+        _noted.reset(noting)
         _around.reset(token)
+
+
+def note(sources: Iterable[str]) -> None:
+    """Tell the conversations around that what comes from here is made from ``sources``."""
+    named = dict.fromkeys(sources)
+    for noted in _noted.get():
+        noted.update(named)
 
 
 def with_sources(sources: Iterable[str]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from langchain_core.runnables import Runnable, RunnableConfig, ensure_config
 from langchain_core.tools import BaseTool
 
 from agentlab import cancellation
+from agentlab.agents.approval import outside_sources
 from agentlab.agents.inputs import read_input
 from agentlab.agents.journal import Journal
 from agentlab.agents.limits import results_of, split
@@ -23,7 +24,7 @@ from agentlab.chains.usage import UsageCounter
 from agentlab.errors import ConfigError, RunError
 from agentlab.events import Answer, Event, Warned
 from agentlab.memory import Memory
-from agentlab.untrusted import made_from, sources_around
+from agentlab.untrusted import made_from, note, sources_around
 
 _MOST_NODES = 1_000_000  # of the graph in one run
 
@@ -111,7 +112,7 @@ class Agent(Runnable[Any, Any]):
             with closing(driven(stream, Run({}, scope, context))) as items:
                 for mode, item in items:
                     if mode == "values":
-                        messages = item["messages"]
+                        messages = self._noted(item["messages"])
                     else:
                         yield item
         self._remember(messages)
@@ -134,7 +135,7 @@ class Agent(Runnable[Any, Any]):
             async with aclosing(adriven(stream, Run({}, scope, context))) as items:
                 async for mode, item in items:
                     if mode == "values":
-                        messages = item["messages"]
+                        messages = self._noted(item["messages"])
                     else:
                         yield item
         self._remember(messages)
@@ -171,6 +172,12 @@ class Agent(Runnable[Any, Any]):
         """:meth:`transform`, asynchronously."""
         given = _added_up([part async for part in input])
         yield await self.ainvoke(given, config, **kwargs)
+
+    def _noted(self, messages: list[BaseMessage]) -> list[BaseMessage]:
+        """``messages``; what of them others wrote is told to a session around, whose messages may
+        be other ones: a chain may hand on the answer alone."""
+        note(outside_sources(messages, {tool.name: tool for tool in self.tools}))
+        return messages
 
     def _remember(self, messages: list[BaseMessage]) -> None:
         """Have the memory prepare for the next run, as a session does: it may sum up."""

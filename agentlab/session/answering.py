@@ -31,6 +31,7 @@ class Answering:
         self._user = user
         self._keep = keep
         self._collector = Collector()
+        self.found: Callable[[], list[str]] = list  # sources that the messages do not tell
         self._last_id = new_id()
         self._started = self._kept = time.monotonic()
 
@@ -40,7 +41,7 @@ class Answering:
         if time.monotonic() - self._kept >= PARTIAL_SECONDS:
             self._kept = time.monotonic()
             try:
-                self._grow(self._collector.messages(), "running")
+                self._grow(self._traced(self._collector.messages()), "running")
             except StoreError as error:
                 logger.warning("a partial answer was not kept: %s", error)
 
@@ -58,6 +59,7 @@ class Answering:
         Raises:
             StoreError: they could not be kept; they are in the tree all the same.
         """
+        messages = self._traced(messages)
         self._grow(messages, "complete")
         return [usage_of(messages, self._seconds()), Answer(messages[-1])]
 
@@ -67,7 +69,7 @@ class Answering:
         if isinstance(partial, str) and partial:
             self._collector.keep_partial(partial)
         failed = isinstance(error, Exception)
-        messages = self._collector.messages()
+        messages = self._traced(self._collector.messages())
         reason = str(error) if failed else "stopped"
         marks = {"finish_reason": "error" if failed else "stopped", "incomplete": reason}
         last = messages[-1]
@@ -82,6 +84,12 @@ class Answering:
             return []
         hint = error.hint if isinstance(error, AgentLabError) else ""
         return [Failed(type(error).__name__, str(error), hint, partial=last.text)]
+
+    def _traced(self, messages: list[BaseMessage]) -> list[BaseMessage]:
+        """``messages``, the last marked by what the answer was made from besides."""
+        known = sources_of(messages)
+        unknown = [name for name in self.found() if name not in known]
+        return [*messages[:-1], made_from(messages[-1], unknown)]
 
     def _grow(self, messages: list[BaseMessage], status: NodeStatus, error: str = "") -> None:
         """Put ``messages`` below the question; the last keeps its id while it grows."""

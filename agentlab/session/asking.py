@@ -189,8 +189,8 @@ class Session(Conversation):
     async def aevents(self, text: str) -> AsyncGenerator[Event]:
         """:meth:`events`, asynchronously."""
         with self._writing():
-            answering, given, sources = self._prepare(self._ask(text, self._tree.head))
-            items = Steering(sources).aiterate(lambda: self._target.astream(given))
+            answering, given, steering = self._prepare(self._ask(text, self._tree.head))
+            items = steering.aiterate(lambda: self._target.astream(given))
             try:
                 for warning in self._memory.warnings():
                     yield Warned(warning)
@@ -251,8 +251,8 @@ class Session(Conversation):
 
     def _run(self, ask: Callable[[], Node]) -> Generator[Event]:
         with self._writing():
-            answering, given, sources = self._prepare(ask())
-            items = Steering(sources).iterate(lambda: self._target.stream(given))
+            answering, given, steering = self._prepare(ask())
+            items = steering.iterate(lambda: self._target.stream(given))
             try:
                 for warning in self._memory.warnings():
                     yield Warned(warning)
@@ -298,16 +298,17 @@ class Session(Conversation):
         self._move(user.id, [])
         return user
 
-    def _prepare(self, user: Node) -> tuple[Answering, Any, list[str]]:
-        """The answer to ``user`` to be grown, what the target is given for it, and its sources."""
+    def _prepare(self, user: Node) -> tuple[Answering, Any, Steering]:
+        """The answer to ``user`` to be grown, what the target is given for it, and what runs it."""
         assert isinstance(user.message, HumanMessage)
         answering = Answering(self._tree, user, lambda nodes: self._keep(nodes, force=True))
         try:
             said = [m for turn in self.turns[:-1] for m in turn.shown]
             view = self._memory.view(said)
             # Of all that was said: an answer may rest on what the memory shows no more.
-            sources = sources_of([*said, user.message])
-            return answering, self._target.input(self.system, view, user.message), sources
+            steering = Steering(sources_of([*said, user.message]))
+            answering.found = steering.found
+            return answering, self._target.input(self.system, view, user.message), steering
         except BaseException as error:
             answering.fail(error)
             raise

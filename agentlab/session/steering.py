@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from agentlab import cancellation
 from agentlab.cancellation import Cancellation, cancellable
-from agentlab.untrusted import among, sources_around
+from agentlab.untrusted import Noted, among, sources_around
 
 T = TypeVar("T")
 
@@ -29,7 +29,12 @@ class Steering:
         self._scope = Cancellation()
         self._context = contextvars.copy_context()
         self._sources = [*sources_around(), *sources]
+        self._noted: Noted = {}
         self._exits = contextlib.ExitStack()
+
+    def found(self) -> list[str]:
+        """What the answer is made from so far, beside the sources that were known before."""
+        return [name for name in tuple(self._noted) if name not in self._sources]
 
     def iterate(self, start: Callable[[], Iterator[T]]) -> Generator[T]:
         """The pieces of the iterator that ``start`` makes."""
@@ -71,7 +76,7 @@ class Steering:
             if outer is not None:
                 exits.enter_context(outer.listening(self._scope.cancel))
             self._context.run(self._exits.enter_context, cancellable(self._scope))
-            self._context.run(self._exits.enter_context, among(self._sources))
+            self._context.run(self._exits.enter_context, among(self._sources, self._noted))
             exits.callback(self._context.run, self._exits.close)
             yield
 
