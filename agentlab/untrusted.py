@@ -81,7 +81,7 @@ def sources_around() -> list[str]:
 def among(sources: Iterable[str], noted: Noted | None = None) -> Iterator[None]:
     """The block runs in a conversation made from ``sources``; ``noted`` gets what it adds to them.
 
-    So an agent learns of them whatever stands between: a prompt, a chain, a vote over answers, a
+    So an agent learns of them whatever stands between: a prompt, a chain, a check of the answer, a
     tool. LangChain's thread pools and tasks, and the threads of tools, inherit it.
     """
     token = _around.set(tuple(dict.fromkeys(sources)))

@@ -13,7 +13,7 @@ from langchain_core.runnables import RunnableLambda, RunnableParallel
 from langchain_core.tools import tool
 from langgraph.checkpoint.memory import InMemorySaver
 
-from agentlab import ToolPolicy, create_agent, handling, load_prompt, sequential
+from agentlab import ToolPolicy, create_agent, handling, load_prompt, sequential, validated
 from agentlab.errors import ConfigError
 from agentlab.events import Answer, Retrieved, Token, ToolCall, ToolResult
 from agentlab.memory import SummaryMemory, WindowMemory
@@ -132,6 +132,7 @@ WRAPPED: dict[str, Any] = {
     "prompt": lambda agent: load_prompt("chat") | agent,
     "function": lambda agent: RunnableLambda(lambda given: agent.invoke(given["input"])),
     "sequential": lambda agent: sequential(answer=agent),
+    "validated": lambda agent: validated(agent | (lambda result: result["answer"]), regex=".*"),
     "parallel": lambda agent: RunnableParallel(answer=agent, other=lambda _: "x"),
     "tool": lambda agent: create_agent(
         native(call("helper", question="Go."), "Done."), [behind_a_tool(agent)], approve=bool
