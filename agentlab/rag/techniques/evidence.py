@@ -15,6 +15,9 @@ from agentlab.rag.fuse import fuse_ranks
 from agentlab.rag.quoting import words_of
 
 _NEAR = 0.8  # of the words of two queries: as good as one
+# Of lists as short as those of a search for a few documents the usual constant (60) would count in
+# how many a document is, hardly how high: 1/61 is no more than 1/70 and a half.
+_CONSTANT = 1
 _TOKEN = re.compile(r"\d+(?:[.,]\d+)*|[^\W\d_]+")
 # Short words that tell no query from another.
 _PLAIN = frozenset(
@@ -41,7 +44,7 @@ def fused(
     """The best ``k`` by weighted reciprocal rank fusion; all without ``k``."""
     known = {key_of(d): d for ranking in reversed(rankings) for d in ranking}
     keys = [[key_of(d) for d in ranking] for ranking in rankings]
-    found = fuse_ranks(keys, weights) if keys else []
+    found = fuse_ranks(keys, weights, _CONSTANT) if keys else []
     return [known[key] for key, _ in found[:k]]
 
 

@@ -1,10 +1,11 @@
-"""Queries that are alike, and such that only look so."""
+"""Queries that are alike, and such that only look so; what several searches find together."""
 
 from __future__ import annotations
 
 import pytest
+from langchain_core.documents import Document
 
-from agentlab.rag.techniques.evidence import different
+from agentlab.rag.techniques.evidence import different, fused
 
 REVENUE = "What was the total yearly revenue of NVIDIA from data centres in fiscal year"
 
@@ -42,3 +43,9 @@ def test_what_differs_in_a_name_or_number_is_another_query(one: str, other: str)
 )
 def test_what_is_said_otherwise_is_one_query(one: str, other: str) -> None:
     assert different([one, other]) == [one]
+
+
+def test_the_first_of_a_short_list_is_not_behind_what_is_low_in_all() -> None:
+    lists = [[f"{name}{place}" for place in range(9)] + ["low"] for name in "abc"]
+    found = fused([[Document(key, id=key) for key in one] for one in lists], [1.0, 0.5, 0.5])
+    assert [document.id for document in found[:4]] == ["a0", "a1", "a2", "b0"]
