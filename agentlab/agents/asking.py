@@ -61,6 +61,14 @@ class Attempt(Protocol):
         """The reply and what to say to it, when it is no step."""
 
     @property
+    def has_rest(self) -> bool:
+        """Whether the reply may turn out to be the first half of a step."""
+
+    @property
+    def rest(self) -> Attempt | None:
+        """A call for what the reply still lacks; None where it is not the first half of a step."""
+
+    @property
     def usage(self) -> UsageMetadata | None:
         """The tokens of the call, as far as the model tells."""
 
@@ -144,29 +152,35 @@ class _Asking:
         self._settled_by: Stopped = "malformed" if most > MOST_REMINDERS else "model_calls"
         self._calls = 0
         self._malformed = 0
+        self._corrections = 0
+        self._rest: Attempt | None = None
         self._reminders: list[BaseMessage] = []
         self._usage: UsageMetadata | None = None
 
     def attempt(self) -> Attempt:
         self._calls += 1
-        self._now = self._strategy.attempt(self._view, self._reminders)
+        self._now = self._rest or self._strategy.attempt(self._view, self._reminders)
         return self._now
 
     def ended(self, show: Show) -> AIMessage | None:
         attempt = self._now
-        for event in attempt.end(settle=self._view.last or self._calls >= self._most):
+        last = self._view.last and not attempt.has_rest
+        for event in attempt.end(settle=last or self._calls >= self._most):
             show(event)
         if attempt.usage is not None:
             self._usage = add_usage(self._usage, attempt.usage)
         if attempt.message is None:
-            self._malformed += not attempt.correction
-            self._reminders = [*self._reminders, *attempt.reminder]
+            self._rest = attempt.rest
+            if self._rest is None:
+                self._malformed += not attempt.correction
+                self._corrections += attempt.correction
+                self._reminders = [*self._reminders, *attempt.reminder]
             return None
         metadata = {
             **attempt.message.response_metadata,
             "model_calls": self._calls,
             "malformed": self._malformed,
-            "corrections": self._calls - 1 - self._malformed,
+            "corrections": self._corrections,
             **({"stopped": self._settled_by} if attempt.problem else {}),
         }
         return attempt.message.model_copy(

@@ -39,23 +39,40 @@ _LONGEST_LIST = 50  # items
 def step_grammar(tools: Sequence[BaseTool], *, final: bool = False) -> str:
     """A Lark grammar: a thought, then a call of one of ``tools`` or the answer.
 
-    With ``final``, or without tools, only the answer.
+    A thought may end without either: a model that thinks it has answered, say in a box, and may not
+    end goes on in circles until it is cut. :func:`rest_grammar` is for what such a step lacks.
+    With ``final`` only the answer may follow, and must.
     """
     callable_tools = () if final else tuple(tools)
-    ways = [*(f"call_{n}" for n in range(len(callable_tools))), "final"]
+    then = f'("\\n" ({_ways(callable_tools)}))' + ("" if final else "?")
     lines = [
-        f'start: "Thought: " FIRST ("\\n" LINE){{0,{_MOST_LINES - 1}}} "\\n" ({" | ".join(ways)})',
+        f'start: "Thought: " FIRST ("\\n" LINE){{0,{_MOST_LINES - 1}}} {then}',
         rf"FIRST: /[^\s\x00-\x1f][^\n\x00-\x1f]{{0,{_LONGEST_LINE - 1}}}/",
         rf"LINE: /[^\n\x00-\x1f]{{0,{_LONGEST_LINE}}}/ & ~/{_LABEL}/i",
+    ]
+    return "\n".join([*lines, *_rules(callable_tools)]) + "\n"
+
+
+def rest_grammar(tools: Sequence[BaseTool]) -> str:
+    """A Lark grammar: a call of one of ``tools`` or the answer, without a thought."""
+    return "\n".join([f"start: {_ways(tools)}", *_rules(tools)]) + "\n"
+
+
+def _ways(tools: Sequence[BaseTool]) -> str:
+    return " | ".join([*(f"call_{n}" for n in range(len(tools))), "final"])
+
+
+def _rules(tools: Sequence[BaseTool]) -> list[str]:
+    lines = [
         'final: "Final Answer: " ANSWER',
         r"ANSWER: /[^\s](.|\n)*/",
     ]
-    for n, tool in enumerate(callable_tools):
+    for n, tool in enumerate(tools):
         head = json.dumps(f"Action: {tool.name}\nAction Input: ", ensure_ascii=False)
         schema = json.dumps({"x-guidance": _LAYOUT, **bounded(_narrowed(tool))})
         # To models one token of '"}' and a line break is the usual end; without it they go on.
         lines += [f'call_{n}: {head} args_{n} ("\\n" "\\n"?)?', f"args_{n}: %json {schema}"]
-    return "\n".join(lines) + "\n"
+    return lines
 
 
 def arguments(tool: BaseTool) -> dict[str, Any]:

@@ -136,6 +136,8 @@ class NativeAttempt:
                     yield Token(rest)
 
     correction = False
+    has_rest = False
+    rest = None
 
     @property
     def reminder(self) -> list[BaseMessage]:

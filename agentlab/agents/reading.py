@@ -139,6 +139,11 @@ class StepReader:
         for text in doubted:
             yield from self._put(text)
 
+    @property
+    def began_to_act(self) -> bool:
+        """Whether an action or an answer has begun, whole or not."""
+        return "action" in self._parts or "answer" in self._parts
+
     def step(self) -> Step:
         """What the whole reply says. The first of call and answer counts."""
         thought = self._text("thought") or self._text("")

@@ -165,8 +165,9 @@ class _Plan:
         seconds = run.seconds
         self.stopped: Stopped | None = reached(turn, stepper._max_steps, self._limits, seconds)
         left = self._limits.model_calls - model_calls_of(turn)
-        # One call is kept for the answer.
-        self.calls_left = 1 if self.stopped else max(1, left - 1)
+        # One call is kept for the answer; at a limit that calls do not use up, one for its rest.
+        most = 1 if self.stopped in ("seconds", "tokens") else 2
+        self.calls_left = max(1, min(left, most) if self.stopped else left - 1)
         self.seconds = (
             self._limits.grace
             if self.stopped == "seconds" or self._limits.seconds is None

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from langchain_core.messages import (
@@ -26,7 +27,7 @@ from langchain_core.messages.ai import UsageMetadata, add_usage
 from langchain_core.runnables import Runnable
 from langchain_core.tools import BaseTool
 
-from agentlab.agents.grammar import arguments, step_grammar
+from agentlab.agents.grammar import arguments, rest_grammar, step_grammar
 from agentlab.agents.reading import Step, StepReader
 from agentlab.agents.views import NOW, View, with_last_words, with_system
 from agentlab.calculator.equations import Wrong, wrong_equations
@@ -35,6 +36,8 @@ from agentlab.prompts import Prompt
 
 _THOUGHT_OF_ANSWER = "I know the answer."
 _ANEW = "Write the step anew, from the right number on."
+_REST = "That is enough thought. Go on with Action and Action Input, or with Final Answer."
+_REST_OF_ANSWER = "That is enough thought. Go on with Final Answer."
 _LONGEST = 6000  # characters of a reply that is shown again
 _THOUGHT_OF_CALL = "I need a tool."
 CALCULATOR = "calculator"  # with it among the tools, the equations of a thought are checked
@@ -65,6 +68,10 @@ class TextSteps:
                 last: model.bind(lark=step_grammar(self._tools, final=last))
                 for last in (False, True)
             }
+            self._rests = {
+                last: model.bind(lark=rest_grammar([] if last else self._tools))
+                for last in (False, True)
+            }
 
     def attempt(self, view: View, reminders: Sequence[BaseMessage]) -> TextAttempt:
         """See :class:`~agentlab.agents.asking.Strategy`."""
@@ -75,8 +82,30 @@ class TextSteps:
         reader = StepReader(self._tools, exact=self._constrained)
         may_call = bool(self._tools) and not view.last
         return TextAttempt(
-            self._bound[view.last], messages, reader, may_call=may_call, checked=checked
+            self._bound[view.last],
+            messages,
+            reader,
+            may_call=may_call,
+            checked=checked,
+            rest=self._rest_of(view) if self._constrained else None,
         )
+
+    def _rest_of(self, view: View) -> Callable[[list[BaseMessage], str], TextAttempt]:
+        tools = [] if view.last else self._tools
+
+        def rest(messages: list[BaseMessage], thought: str) -> TextAttempt:
+            """A call for the action or the answer alone, after ``thought``."""
+            said = AIMessage(f"Thought: {thought}")
+            told = HumanMessage(_REST if tools else _REST_OF_ANSWER)
+            return TextAttempt(
+                self._rests[view.last],
+                [*messages, said, told],
+                StepReader(tools, exact=True),
+                may_call=bool(tools),
+                thought=thought,
+            )
+
+        return rest
 
     def _messages(self, view: View) -> list[BaseMessage]:
         values = {
@@ -102,11 +131,15 @@ class TextAttempt:
         *,
         may_call: bool,
         checked: bool = False,
+        rest: Callable[[list[BaseMessage], str], TextAttempt] | None = None,
+        thought: str = "",
     ) -> None:
         self.runnable = runnable
         self.messages = messages
         self.message: AIMessage | None = None
         self._may_call = may_call
+        self._rest = rest
+        self._thought = thought  # of the call before, where this one has none of its own
         self._reader = reader
         self._usage: UsageMetadata | None = None
         self._metadata: dict[str, Any] = {}
@@ -151,7 +184,8 @@ class TextAttempt:
         step = self._reader.step()
         if self.correction and not settle:
             return
-        cut = self._metadata.get("finish_reason") == "length" and not step.answer
+        step = replace(step, thought=self._thought or step.thought)
+        cut = self._was_cut and not step.answer
         if cut and not self._reader.done:
             self.problem = "it was cut before its end: write less"
         elif step.name and self._may_call:
@@ -179,6 +213,23 @@ class TextAttempt:
                 "Action, Action Input; or Thought, Final Answer."
             ),
         ]
+
+    @property
+    def has_rest(self) -> bool:
+        return self._rest is not None
+
+    @property
+    def rest(self) -> TextAttempt | None:
+        """A thought, after which nothing came or what came was cut, is the first half of a step."""
+        thought = self._reader.step().thought
+        if self._rest is None or self.correction or not thought:
+            return None
+        alone = not self._reader.began_to_act
+        return self._rest(self.messages, thought) if alone or self._was_cut else None
+
+    @property
+    def _was_cut(self) -> bool:
+        return self._metadata.get("finish_reason") == "length"
 
     def _heard(self, events: Iterator[Event]) -> Iterator[Event]:
         for event in events:

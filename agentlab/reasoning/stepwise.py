@@ -46,8 +46,9 @@ def chain_of_thought(
     """Reasoning, then an answer: ``{"answer", "thought", "finished", "usage", "messages"}``.
 
     A local model writes both under one grammar, a hosted one under a schema, so the answer is never
-    looked for in prose. Where a local model is cut before it answers (``max_tokens``), it is asked
-    once more, for the answer only, with what it had thought; ``finished`` is then False.
+    looked for in prose. Where a local model ends its thought without the answer, or is cut before
+    it (``max_tokens``), it is asked once more, for the answer only, with what it had thought;
+    ``finished`` is False where it was cut.
 
     Without examples this is zero-shot: ``phrase`` alone makes the model reason (Kojima et al.,
     *Large Language Models are Zero-Shot Reasoners*, 2022). With ``examples``, or those of the
@@ -157,7 +158,7 @@ class ChainOfThought(Reasoning):
             message = yield Ask(self._bound(), messages, ThinkingReader().take)
             cut = message.response_metadata.get("finish_reason") == "length"
             thinking = read_thinking(str(message.text), cut=cut)
-            finished = thinking.answer is not None
+            finished = not cut
             if thinking.answer is None:
                 thinking = yield from self._answer_only(messages, thinking.thought)
         return {"answer": thinking.answer, "thought": thinking.thought, "finished": finished}

@@ -25,11 +25,15 @@ class Thinking:
 
 
 def thinking_grammar(kind: AnswerKind, max_lines: int) -> str:
-    """A Lark grammar: lines of thought, none of which begins as the answer does, and the answer."""
+    """A Lark grammar: lines of thought, none of which begins as the answer does, and the answer.
+
+    A thought may end without the answer. A model that thinks it has answered, say in a box, and may
+    not end goes on in circles until it is cut.
+    """
     answer = kind.pattern.replace("/", r"\/")
     more = f'("\\n" LINE){{0,{max_lines - 1}}} ' if max_lines > 1 else ""
     return (
-        f'start: FIRST {more}"\\nAnswer: " ANSWER\n'
+        f'start: FIRST {more}("\\nAnswer: " ANSWER)?\n'
         f"FIRST: /[^\\s\\x00-\\x1f][^\\n\\x00-\\x1f]{{0,{_LONGEST_LINE - 1}}}/ & ~/{_FIRST}/i\n"
         f"LINE: /[^\\n\\x00-\\x1f]{{0,{_LONGEST_LINE}}}/ & ~/{_LABEL}/i\n"
         f"ANSWER: /{answer}/\n"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+import llguidance
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import BaseMessage
 from langchain_core.tools import BaseTool, tool
@@ -25,6 +26,14 @@ class TextModel(ScriptedChatModel):
     """A model that tools cannot be bound to."""
 
     bind_tools = BaseChatModel.bind_tools  # type: ignore[assignment]
+
+
+class Held(TextModel):
+    """A model that counts as one whose decoding is held to a grammar."""
+
+    @property
+    def _llm_type(self) -> str:
+        return "gguf"
 
 
 def text(*replies: Any) -> TextModel:
@@ -98,3 +107,9 @@ def run(agent: Agent, question: Any = "Go.") -> tuple[dict[str, Any], list[Event
 def of(kind: type, events: Sequence[Event]) -> list[Any]:
     """The events of one kind."""
     return [event for event in events if isinstance(event, kind)]
+
+
+def accepts(grammar: str, text: str) -> bool:
+    """Whether ``text`` is whole under a Lark ``grammar``."""
+    matcher = llguidance.LLMatcher(llguidance.LLTokenizer("byte"), grammar)
+    return bool(matcher.consume_tokens(list(text.encode())) and matcher.is_accepting())

@@ -6,7 +6,6 @@ import json
 from typing import Any, Literal
 
 import jsonschema
-import llguidance
 import pytest
 from langchain_core.language_models import BaseChatModel
 from langchain_core.tools import StructuredTool, tool
@@ -17,7 +16,7 @@ from agentlab.agents.grammar import arguments, bounded, step_grammar
 from agentlab.agents.reading import StepReader
 from agentlab.engine import compile_lark
 from agentlab.tools import guard, load_tools
-from tests.agents.parts import run
+from tests.agents.parts import accepts, run
 
 
 @tool(parse_docstring=True)
@@ -68,12 +67,6 @@ def test_texts_lists_and_objects_have_an_end() -> None:
     assert schema["properties"]["room"]["enum"] == ["single", "double"]
     code = {"type": "string", "pattern": "^[A-Z]{3}$"}
     assert bounded(code) == code, "its own bound stays"
-
-
-def accepts(grammar: str, text: str) -> bool:
-    """Whether ``text`` is a whole step."""
-    matcher = llguidance.LLMatcher(llguidance.LLTokenizer("byte"), grammar)
-    return bool(matcher.consume_tokens(list(text.encode())) and matcher.is_accepting())
 
 
 CALL = 'Action: calculator\nAction Input: {"expression": "3 * 12"}'
@@ -133,6 +126,9 @@ def test_no_step_of_a_hot_small_model_is_malformed(
         list(reader.take(reply.text))
         list(reader.end())
         step = reader.step()
+        if not reader.began_to_act:
+            assert step.thought  # the rest is asked apart
+            continue
         assert not step.problem, reply.text
         if step.name:
             jsonschema.validate(step.args, schemas[step.name])

@@ -19,6 +19,7 @@ from agentlab.events import Answer, Thought, Token
 from agentlab.reasoning import chain_of_thought
 from agentlab.reasoning.answers import answer_kind
 from agentlab.reasoning.thinking import MARK, ThinkingReader, read_thinking, thinking_grammar
+from tests.agents.parts import Held, accepts
 from tests.reasoning.conftest import kinds, plain, says
 
 THINKS = {"thought": "10 - 4 is 6.", "answer": "6"}
@@ -194,9 +195,26 @@ def test_the_grammar_compiles_for_every_kind() -> None:
             compile_lark(thinking_grammar(answer_kind(kind), lines))  # type: ignore[arg-type]
 
 
+def test_a_thought_may_end_without_the_answer() -> None:
+    grammar = thinking_grammar(answer_kind("number"), 3)
+    assert accepts(grammar, "So \\(\\boxed{6}\\).")
+    assert accepts(grammar, "It is 6.\nAnswer: 6")
+    assert not accepts(grammar, "It is 6.\nAnswer: ")
+    assert not accepts(grammar, "")
+
+
+def test_the_answer_of_a_thought_that_ended_alone_is_asked_for() -> None:
+    model = Held(replies=["10 - 4 is \\boxed{6}.", "6"])
+    events = list(chain_of_thought(model, answer="number").stream("How many are left?"))
+    assert isinstance(answer := events[-1], Answer)
+    assert (answer.value["answer"], answer.value["finished"]) == ("6", True)
+    assert answer.value["usage"]["model_calls"] == 2
+    assert "".join(e.text for e in events if isinstance(e, Token)) == "6"
+
+
 @pytest.mark.model
 def test_the_model_in_the_box_thinks_and_then_answers(smollm2: BaseChatModel) -> None:
-    model = smollm2.model_copy(update={"max_tokens": 12})  # too few: it is asked once more
+    model = smollm2.model_copy(update={"max_tokens": 4})  # too few: it is asked once more
     chain = chain_of_thought(model, answer=["yes", "no"], max_lines=2)
     events = list(chain.stream("Is the sky blue?"))
     result = events[-1].value if isinstance(events[-1], Answer) else {}
@@ -204,4 +222,5 @@ def test_the_model_in_the_box_thinks_and_then_answers(smollm2: BaseChatModel) ->
     assert result["thought"]
     thought = "".join(e.text for e in events if isinstance(e, Thought))
     assert thought.strip() == result["thought"]
-    assert result["usage"]["model_calls"] == 1 + (not result["finished"])
+    assert not result["finished"]
+    assert result["usage"]["model_calls"] == 2
