@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-import math
 import re
 import threading
 import time
@@ -19,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.report import machine
+from bench.shares import sign_test, wilson
 
 TITLES = {
     "ours": "`create_agent`, calculator",
@@ -181,22 +181,6 @@ def paired(results: dict[str, dict[str, Any]], numbers: list[int], methods: list
             f"right, {worse} only the second; p = {sign_test(better, worse):.2g}"
         )
     return lines
-
-
-def wilson(right: int, count: int) -> tuple[float, float]:
-    """The 95 % interval of ``right`` of ``count`` (Wilson 1927)."""
-    z = 1.96
-    share, scale = right / count, 1 + z * z / count
-    middle = share + z * z / (2 * count)
-    reach = z * math.sqrt(share * (1 - share) / count + z * z / (4 * count * count))
-    return (middle - reach) / scale, (middle + reach) / scale
-
-
-def sign_test(better: int, worse: int) -> float:
-    """How likely a split as uneven as this is by chance (two-sided; McNemar's exact test)."""
-    count = better + worse
-    tail = sum(math.comb(count, k) for k in range(min(better, worse) + 1))
-    return min(1.0, 2 * tail / float(2**count))
 
 
 if __name__ == "__main__":

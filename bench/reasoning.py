@@ -72,13 +72,10 @@ def _read(file: Path) -> list[dict[str, Any]]:
 
 
 def _gsm8k(options: argparse.Namespace, model: Any) -> Iterator[Any]:
-    from bench.reasoning_gsm8k import is_right, solve
+    from bench.reasoning_gsm8k import gold_of, is_right, solve
 
-    file = next(f for f in sorted(options.data.glob("*.jsonl")))
-    lines = file.read_text().splitlines()[options.first : options.first + options.problems]
-    for number, line in enumerate(lines, options.first):
-        problem = json.loads(line)
-        gold = problem["answer"].rpartition("####")[2].strip().replace(",", "")
+    for number, problem in _problems(options).items():
+        gold = gold_of(problem)
         for method in options.methods.split(","):
 
             def make(
@@ -90,6 +87,12 @@ def _gsm8k(options: argparse.Namespace, model: Any) -> Iterator[Any]:
                 return {"number": number, "method": method, "right": right, **found}
 
             yield f"gsm8k/{method}/{number}", make
+
+
+def _problems(options: argparse.Namespace) -> dict[int, dict[str, str]]:
+    file = next(f for f in sorted(options.data.glob("*.jsonl")))
+    lines = file.read_text().splitlines()[options.first : options.first + options.problems]
+    return {number: json.loads(line) for number, line in enumerate(lines, options.first)}
 
 
 def _schemas(options: argparse.Namespace, model: Any) -> Iterator[Any]:
@@ -121,9 +124,11 @@ _PARTS = {"gsm8k": _gsm8k, "schemas": _schemas, "retries": _retries}
 def _table(options: argparse.Namespace, rows: list[dict[str, Any]]) -> str:
     mine = [row for row in rows if row["key"].startswith(f"{options.part}/")]
     if options.part == "gsm8k":
-        from bench.reasoning_gsm8k import table
+        from bench.reasoning_gsm8k import gold_of, table
 
-        return table(mine, options.methods.split(","))
+        problems = _problems(options) if options.data else {}
+        golds = {number: gold_of(problem) for number, problem in problems.items()}
+        return table(mine, options.methods.split(","), golds)
     if options.part == "schemas":
         from bench.reasoning_schemas import table as schemas_table
 
