@@ -48,12 +48,13 @@ def solve(method: str, model: Any, question: str, number: int) -> dict[str, Any]
 def _runnable(method: str, model: Any, number: int) -> Any:
     from agentlab import load_prompt
     from agentlab.reasoning import chain_of_thought, self_consistency
+    from agentlab.reasoning.answers import answer_kind
 
     if method == "direct":
         ask = "\n\nAnswer with the number only."
         prompt = load_prompt("reason/question")
         return (lambda text: f"{text}{ask}") | (
-            prompt | model.bind(regex=r"-?[0-9]{1,9}(\.[0-9]{1,4})?")
+            prompt | model.bind(regex=answer_kind("number").pattern)
         )
     if method == "cot-long":
         return chain_of_thought(model, answer="number")

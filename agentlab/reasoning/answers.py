@@ -12,9 +12,15 @@ from typing import Any
 from agentlab.errors import ConfigError, InvalidOutput
 
 _TEXT = r"[^\s\x00-\x1f][^\n\x00-\x1f]{0,299}"
-_NUMBER = r"-?[0-9]{1,12}(\.[0-9]{1,6})?"
+# Thousands may be grouped, and a full stop may end it: a model that may not write the comma of
+# 440,000 writes 440.000, and one that may not end after 13750. writes more digits.
+_GROUPED = r"[1-9][0-9]{0,2}(,[0-9]{3}){1,%d}"
+_NUMBER = rf"-?([0-9]{{1,12}}|{_GROUPED % 3})(\.[0-9]{{0,6}})?"
 # What a schema lets through is read as it is: shorter in decoding, so that a number ends.
-_ANY_NUMBER = r"-?[0-9]{1,60}(\.[0-9]{1,60})?"
+_ANY_NUMBER = rf"-?([0-9]{{1,60}}|{_GROUPED % 19})(\.[0-9]{{0,60}})?"
+# The same as JSON has them: no zeros before the first digit.
+NUMBER_OF_JSON = rf"-?(0|[1-9][0-9]{{0,11}}|{_GROUPED % 3})(\.[0-9]{{0,6}})?"
+ANY_NUMBER_OF_JSON = rf"-?(0|[1-9][0-9]{{0,59}}|{_GROUPED % 19})(\.[0-9]{{0,60}})?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +50,12 @@ class AnswerKind:
             text = _digits(value) if isinstance(value, float) else str(value).strip()
         if re.fullmatch(self.reads or self.pattern, text) is None:
             raise InvalidOutput(f"the answer {text[:80]!r} is not {self.told}", text=text)
-        return text
+        return self.normal(text)
+
+    def normal(self, text: str) -> str:
+        """``text``, which is of this kind, in its usual spelling: of a number the digits alone."""
+        text = text.strip()
+        return text.replace(",", "").removesuffix(".") if self.name == "number" else text
 
 
 def answer_kind(answer: str | Sequence[str] | re.Pattern[str]) -> AnswerKind:

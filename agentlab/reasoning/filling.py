@@ -15,7 +15,12 @@ from agentlab.errors import ConfigError, InvalidOutput
 from agentlab.events import Considered, Usage
 from agentlab.prompts import Prompt, load_prompt
 from agentlab.prompts.settings import configured
-from agentlab.reasoning.answers import AnswerKind, answer_kind
+from agentlab.reasoning.answers import (
+    ANY_NUMBER_OF_JSON,
+    NUMBER_OF_JSON,
+    AnswerKind,
+    answer_kind,
+)
 from agentlab.reasoning.models import chat_model, copied, holds, structured
 from agentlab.reasoning.program import Reasoning
 from agentlab.reasoning.results import as_result
@@ -187,8 +192,7 @@ def _of_json(kind: AnswerKind) -> AnswerKind:
     """``kind``, with numbers as JSON has them: no zeros before the first digit."""
     if kind.name != "number":
         return kind
-    whole = r"-?(0|[1-9][0-9]{0,%d})(\.[0-9]{1,%d})?"
-    return replace(kind, pattern=whole % (11, 6), reads=whole % (59, 60))
+    return replace(kind, pattern=NUMBER_OF_JSON, reads=ANY_NUMBER_OF_JSON)
 
 
 def _check_json(form: str, kinds: Mapping[str, AnswerKind]) -> None:

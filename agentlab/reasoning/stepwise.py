@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from langchain_core.language_models import BaseChatModel
@@ -155,12 +156,17 @@ class ChainOfThought(Reasoning):
             thinking = yield from self._by_schema(messages)
             finished = True
         else:
-            message = yield Ask(self._bound(), messages, ThinkingReader().take)
+            respelled = self.kind.name == "number"
+            reader = ThinkingReader(tells_answer=not respelled)
+            message = yield Ask(self._bound(), messages, reader.take)
             cut = message.response_metadata.get("finish_reason") == "length"
             thinking = read_thinking(str(message.text), cut=cut)
             finished = not cut
             if thinking.answer is None:
                 thinking = yield from self._answer_only(messages, thinking.thought)
+            elif respelled:
+                thinking = replace(thinking, answer=self.kind.normal(thinking.answer))
+                yield Token(str(thinking.answer))
         return {"answer": thinking.answer, "thought": thinking.thought, "finished": finished}
 
     def _bound(self) -> Runnable[Any, Any]:
@@ -195,7 +201,7 @@ class ChainOfThought(Reasoning):
         pattern = self.kind.pattern
         held = self.kept(self.model, "answer", lambda: self.model.bind(regex=pattern))
         message = yield Ask(held, asking)
-        text = str(message.text).strip()
+        text = self.kind.normal(str(message.text))
         if message.response_metadata.get("finish_reason") == "length":
             raise InvalidOutput(
                 "the answer was cut before it was whole", text=text, hint="give more max_tokens"

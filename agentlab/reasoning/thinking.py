@@ -68,9 +68,13 @@ def read_thinking(text: str, *, cut: bool) -> Thinking:
 
 
 class ThinkingReader:
-    """Tells a thought and an answer as their chunks come."""
+    """Tells a thought and an answer as their chunks come.
 
-    def __init__(self) -> None:
+    Unless it ``tells_answer``, the thought alone: an answer that is respelled is told once whole.
+    """
+
+    def __init__(self, *, tells_answer: bool = True) -> None:
+        self._tells_answer = tells_answer
         self._held = ""  # what may be the beginning of the mark
         self._answering = False
 
@@ -78,7 +82,7 @@ class ThinkingReader:
         """The events of ``chunk``."""
         text = str(chunk.text)
         if self._answering:
-            if text:
+            if text and self._tells_answer:
                 yield Token(text)
             return
         before, mark, after = (self._held + text).partition(MARK)
@@ -87,7 +91,7 @@ class ThinkingReader:
             self._held = ""
             if before:
                 yield Thought(before)
-            if after:
+            if after and self._tells_answer:
                 yield Token(after)
             return
         kept = next((n for n in range(len(MARK) - 1, 0, -1) if before.endswith(MARK[:n])), 0)

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import AIMessageChunk
+from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage
 
-from agentlab import sequential
+from agentlab import load_prompt, sequential
 from agentlab.chains import events_of
 from agentlab.errors import ConfigError, InvalidOutput
 from agentlab.events import Answer, Thought, Token
@@ -210,6 +210,52 @@ def test_the_answer_of_a_thought_that_ended_alone_is_asked_for() -> None:
     assert (answer.value["answer"], answer.value["finished"]) == ("6", True)
     assert answer.value["usage"]["model_calls"] == 2
     assert "".join(e.text for e in events if isinstance(e, Token)) == "6"
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("440,000", "440000"),
+        ("-1,234,567.50", "-1234567.50"),
+        ("13750.", "13750"),
+        ("0.125", "0.125"),
+        ("007", "007"),
+    ],
+)
+def test_a_number_is_written_as_models_do_and_told_in_its_digits(text: str, number: str) -> None:
+    kind = answer_kind("number")
+    assert re.fullmatch(kind.pattern, text)
+    assert kind.read(text) == number
+    events = list(
+        chain_of_thought(Held(replies=[f"So.{MARK}{text}"]), answer="number").stream("How many?")
+    )
+    assert isinstance(answer := events[-1], Answer)
+    assert answer.value["answer"] == number
+    assert "".join(e.text for e in events if isinstance(e, Token)) == number
+
+
+@pytest.mark.parametrize("text", ["0,125", "1,23", "1,2345", "1,000,00", "12,", ".5", "", "1.2.3"])
+def test_what_is_no_number(text: str) -> None:
+    kind = answer_kind("number")
+    assert re.fullmatch(kind.pattern, text) is None
+    with pytest.raises(InvalidOutput):
+        kind.read(text)
+
+
+QUESTION = "A house costs $448,000 after a tax of $8,000. What was the price?"
+
+
+@pytest.mark.model
+def test_the_model_in_the_box_keeps_the_thousands(smollm2: BaseChatModel) -> None:
+    kind = answer_kind("number")
+    how = load_prompt("reason/think").render({"answer": kind.told})[-1].text
+    asked = [
+        HumanMessage(f"{QUESTION}\n\n{how.strip()}"),
+        AIMessage("448,000 - 8,000 = $440,000. So the price was $440,000."),
+        *load_prompt("reason/answer_only").render({"answer": kind.told}),
+    ]
+    reply = smollm2.bind(regex=kind.pattern).invoke(asked)
+    assert kind.normal(str(reply.text)) == "440000"
 
 
 @pytest.mark.model
