@@ -36,6 +36,8 @@ def main() -> None:
     file = _file(options.data)
     problems = _problems(file, options.first, options.problems)
     shape = {"parallel": options.parallel} if options.parallel > 1 else {}
+    if options.threads:
+        shape["n_threads"] = options.threads
     model = load_model(options.model, temperature=0, seed=1, max_tokens=1000, **shape)
     about = hashlib.sha256(json.dumps([model.identity, file.name]).encode()).hexdigest()[:12]
     results = _read(options.results, about)
@@ -84,6 +86,7 @@ def _options() -> argparse.Namespace:
         default=1,
         help="runs at a time, decoded together; seconds are then shared by all",
     )
+    parser.add_argument("--threads", type=int, help="llama.cpp's (as many as pay just now)")
     parser.add_argument("--table", action="store_true", help="of the results so far; run nothing")
     parser.add_argument("--results", type=Path, default=Path("agents.jsonl"))
     options = parser.parse_args()
