@@ -37,8 +37,11 @@ class Attempt(Protocol):
     def take(self, chunk: AIMessageChunk) -> Iterator[Event]:
         """Read a piece of the reply; yields what of it is shown."""
 
-    def end(self, *, settle: bool) -> Iterator[Event]:
-        """The reply has ended. With ``settle`` it is taken for an answer, whatever it is."""
+    def end(self, *, settle: bool, more: bool) -> Iterator[Event]:
+        """The reply has ended. With ``settle`` it is taken for an answer, whatever it is.
+
+        Unless it is the first half of a step, and there may be ``more`` calls: one for the rest.
+        """
 
     @property
     def held(self) -> str:
@@ -61,12 +64,8 @@ class Attempt(Protocol):
         """The reply and what to say to it, when it is no step."""
 
     @property
-    def has_rest(self) -> bool:
-        """Whether the reply may turn out to be the first half of a step."""
-
-    @property
     def rest(self) -> Attempt | None:
-        """A call for what the reply still lacks; None where it is not the first half of a step."""
+        """A call for what the ended reply lacks; None where it is not the first half of a step."""
 
     @property
     def usage(self) -> UsageMetadata | None:
@@ -148,8 +147,7 @@ class _Asking:
     def __init__(self, strategy: Strategy, view: View, most: int) -> None:
         self._strategy = strategy
         self._view = view
-        self._most = max(1, min(most, 1 + MOST_REMINDERS))
-        self._settled_by: Stopped = "malformed" if most > MOST_REMINDERS else "model_calls"
+        self._most = most
         self._calls = 0
         self._malformed = 0
         self._corrections = 0
@@ -164,8 +162,9 @@ class _Asking:
 
     def ended(self, show: Show) -> AIMessage | None:
         attempt = self._now
-        last = self._view.last and not attempt.has_rest
-        for event in attempt.end(settle=last or self._calls >= self._most):
+        more = self._calls < self._most
+        insists = self._malformed + self._corrections >= MOST_REMINDERS
+        for event in attempt.end(settle=self._view.last or insists or not more, more=more):
             show(event)
         if attempt.usage is not None:
             self._usage = add_usage(self._usage, attempt.usage)
@@ -176,12 +175,13 @@ class _Asking:
                 self._corrections += attempt.correction
                 self._reminders = [*self._reminders, *attempt.reminder]
             return None
+        settled_by: Stopped = "malformed" if insists else "model_calls"
         metadata = {
             **attempt.message.response_metadata,
             "model_calls": self._calls,
             "malformed": self._malformed,
             "corrections": self._corrections,
-            **({"stopped": self._settled_by} if attempt.problem else {}),
+            **({"stopped": settled_by} if attempt.problem else {}),
         }
         return attempt.message.model_copy(
             update={"id": None, "usage_metadata": self._usage, "response_metadata": metadata}

@@ -113,7 +113,7 @@ class NativeAttempt:
                 self._told += text
             yield kind(text)
 
-    def end(self, *, settle: bool) -> Iterator[Event]:
+    def end(self, *, settle: bool, more: bool) -> Iterator[Event]:
         reply = message_chunk_to_message(self._reply) if self._reply else AIMessage("")
         assert isinstance(reply, AIMessage)
         self.problem = self._wrong(reply)
@@ -136,7 +136,6 @@ class NativeAttempt:
                     yield Token(rest)
 
     correction = False
-    has_rest = False
     rest = None
 
     @property

@@ -87,10 +87,10 @@ class TextSteps:
             reader,
             may_call=may_call,
             checked=checked,
-            rest=self._rest_of(view) if self._constrained else None,
+            rest=self._rests_of(view) if self._constrained else None,
         )
 
-    def _rest_of(self, view: View) -> Callable[[list[BaseMessage], str], TextAttempt]:
+    def _rests_of(self, view: View) -> Callable[[list[BaseMessage], str], TextAttempt]:
         tools = [] if view.last else self._tools
 
         def rest(messages: list[BaseMessage], thought: str) -> TextAttempt:
@@ -138,7 +138,8 @@ class TextAttempt:
         self.messages = messages
         self.message: AIMessage | None = None
         self._may_call = may_call
-        self._rest = rest
+        self._make_rest = rest
+        self.rest: TextAttempt | None = None
         self._thought = thought  # of the call before, where this one has none of its own
         self._reader = reader
         self._usage: UsageMetadata | None = None
@@ -179,7 +180,7 @@ class TextAttempt:
         self._written.append(text)
         yield from self._heard(self._reader.take(text))
 
-    def end(self, *, settle: bool) -> Iterator[Event]:
+    def end(self, *, settle: bool, more: bool) -> Iterator[Event]:
         yield from self._heard(self._reader.end())
         step = self._reader.step()
         if self.correction and not settle:
@@ -194,7 +195,9 @@ class TextAttempt:
             self.message = self._answering(step.answer, step.thought)
         else:
             self.problem = step.problem or "it is no final answer"
-        if self.message is None and settle:
+        if self.message is None and more:
+            self.rest = self._rest_of(step.thought)
+        if self.message is None and settle and self.rest is None:
             answer = step.answer or step.thought or ""
             self.message = self._answering(answer, "")
         if self.message is not None and self.message.content and not self._answered:
@@ -214,18 +217,10 @@ class TextAttempt:
             ),
         ]
 
-    @property
-    def has_rest(self) -> bool:
-        return self._rest is not None
-
-    @property
-    def rest(self) -> TextAttempt | None:
+    def _rest_of(self, thought: str) -> TextAttempt | None:
         """A thought, after which nothing came or what came was cut, is the first half of a step."""
-        thought = self._reader.step().thought
-        if self._rest is None or self.correction or not thought:
-            return None
-        alone = not self._reader.began_to_act
-        return self._rest(self.messages, thought) if alone or self._was_cut else None
+        half = bool(thought) and (self._was_cut or not self._reader.began_to_act)
+        return self._make_rest(self.messages, thought) if half and self._make_rest else None
 
     @property
     def _was_cut(self) -> bool:

@@ -102,7 +102,7 @@ def test_an_answer_beside_a_call_that_cannot_be_made_is_shown(words: str) -> Non
     reading, events = attempt(words)
     events += reading.take(AIMessageChunk(content="", tool_call_chunks=[bad]))
     events += reading.take(AIMessageChunk(content=" So."))
-    events += reading.end(settle=True)
+    events += reading.end(settle=True, more=False)
     assert reading.message is not None
     assert reading.message.text == said(Token, events) == words + " So."
 
