@@ -128,7 +128,7 @@ def clerk(model: Any) -> Agent:
 
 def told_what_is_wrong(run: Run) -> str | None:
     """What is wrong, unless the calculator found a wrong equation and the model was told."""
-    shown = str(run.steps[-1].request.messages)
+    shown = "".join(str(step.request.messages) for step in run.steps if step.kind == "model")
     return None if "the calculator finds" in shown else "no equation was found wrong"
 
 
