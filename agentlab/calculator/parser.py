@@ -34,7 +34,7 @@ from agentlab.calculator.syntax import (
     Number,
     Percent,
 )
-from agentlab.calculator.tokens import Token, tokenize
+from agentlab.calculator.tokens import RAISED, Token, tokenize
 from agentlab.errors import ToolError
 
 CONSTANTS = ("pi", "e")
@@ -150,8 +150,10 @@ class _Parser:
         while operator := self._take("+", "-"):
             start = self._at
             right = self._product()
-            # `200 + 10%` is a raise; `200 + (10%)`, and a percentage added to one, are plain sums.
-            bare = self._tokens[start].text != "("
+            # `200 + 10%` and `200 + (5 + 5)%` are raises; `200 + (10%)`, and a percentage added to
+            # one, are plain sums.
+            around = self._tokens[start].text, self._tokens[self._at - 1].text
+            bare = around != ("(", ")")
             if bare and _is_percent(right) and not _is_percent(left):
                 left = Change(left, Negative(right) if operator.text == "-" else right)
             else:
@@ -201,6 +203,10 @@ class _Parser:
             elif self._peek().text == "%" and not self._is_remainder():
                 self._advance()
                 node = Percent(node)
+            elif self._take(RAISED):
+                minus = self._take("-")
+                exponent = Number(self._advance().value)
+                node = Binary("^", node, Negative(exponent) if minus else exponent)
             else:
                 return node
 

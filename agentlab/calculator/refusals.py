@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Sequence
 
-from agentlab.calculator.tokens import Token
+from agentlab.calculator.tokens import RAISED, Token
 from agentlab.errors import ToolError
 
 _SCALE = "write the number in full, such as 1,500,000"
@@ -43,6 +43,11 @@ def unexpected(token: Token) -> ToolError:
     """``token`` cannot stand where it does."""
     if token.kind == "end":
         return ToolError("the expression ends too soon", hint="a number is missing at the end")
+    if token.text == RAISED:
+        return ToolError(
+            f"nothing stands before the superscript at position {token.start + 1}",
+            hint="write the number that is raised, such as 2²",
+        )
     if token.text == ",":
         return ToolError(
             f"the comma at position {token.start + 1} parts nothing",

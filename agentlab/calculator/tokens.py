@@ -42,7 +42,8 @@ _INSTEAD = {
     "≈": "write = or <",
 }
 _CURRENCIES = frozenset("$€£¥₹")
-_OPERATORS = ("**", "//", "<=", ">=", "==", "!=", *"+-*/%^()!,<>=≠√")
+RAISED = "↑"  # a superscript follows: it belongs to what is before it, and to nothing behind it
+_OPERATORS = ("**", "//", "<=", ">=", "==", "!=", *"+-*/%^()!,<>=≠√", RAISED)
 _NUMBER = re.compile(r"(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _GROUPED = re.compile(r"[1-9][0-9]{0,2}(?:,[0-9]{3})+(?![0-9,])")
 _DECIMALS = re.compile(r"\.[0-9]+")
@@ -101,17 +102,18 @@ def _to_ascii(text: str) -> str:
     raised = False  # within a run of superscript digits
     for position, sign in enumerate(text):
         if sign == "⁻" and not raised and text[position + 1 : position + 2] in _SUPERSCRIPTS:
-            pieces.append("^-")
+            pieces.append(f"{RAISED}-")
             raised = True
             continue
         digit = _SUPERSCRIPTS.get(sign)
         if digit is not None:
-            pieces.append(digit if raised else "^" + digit)
+            pieces.append(digit if raised else RAISED + digit)
             raised = True
             continue
-        if raised and sign.isdigit():
+        decimals = sign == "." and text[position + 1 : position + 2].isdigit()
+        if raised and (sign.isalnum() or decimals):
             raise ToolError(
-                f"a digit follows a superscript at position {position + 1}",
+                f"{sign!r} follows a superscript at position {position + 1}",
                 hint="write a power with ^, such as 2^10",
             )
         raised = False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -30,7 +31,8 @@ def thinking_grammar(kind: AnswerKind, max_lines: int) -> str:
     A thought may end without the answer. A model that thinks it has answered, say in a box, and may
     not end goes on in circles until it is cut.
     """
-    answer = kind.pattern.replace("/", r"\/")
+    # A slash ends a pattern of Lark; those that are escaped stay as they are.
+    answer = re.sub(r"\\.|/", lambda found: r"\/" if found[0] == "/" else found[0], kind.pattern)
     more = f'("\\n" LINE){{0,{max_lines - 1}}} ' if max_lines > 1 else ""
     return (
         f'start: FIRST {more}("\\nAnswer: " ANSWER)?\n'

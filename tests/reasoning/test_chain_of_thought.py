@@ -193,6 +193,9 @@ def test_the_grammar_compiles_for_every_kind() -> None:
     for kind in ("text", "number", ["a/b", "c"], re.compile("[0-9]/[0-9]")):
         for lines in (1, 3):
             compile_lark(thinking_grammar(answer_kind(kind), lines))  # type: ignore[arg-type]
+    for pattern in (r"\d+\/\d+", r"\d+/\d+", r"\d+[\/]\d+"):
+        grammar = thinking_grammar(answer_kind(re.compile(pattern)), 3)
+        assert accepts(grammar, "So.\nAnswer: 1/2")
 
 
 def test_a_thought_may_end_without_the_answer() -> None:
