@@ -11,7 +11,9 @@ from typing import Any
 
 from agentlab.errors import ConfigError, InvalidOutput
 
-_TEXT = r"[^\s\x00-\x1f][^\n\x00-\x1f]{0,299}"
+LONGEST_TEXT = 300  # characters, in decoding; other models' texts may be longer
+_TEXT = rf"[^\s\x00-\x1f][^\n\x00-\x1f]{{0,{LONGEST_TEXT - 1}}}"
+_ANY_TEXT = r"[^\s\x00-\x1f][^\n\x00-\x1f]*"
 # Thousands may be grouped, and a full stop may end it: a model that may not write the comma of
 # 440,000 writes 440.000, and one that may not end after 13750. writes more digits.
 _GROUPED = r"[1-9][0-9]{0,2}(,[0-9]{3}){1,%d}"
@@ -48,9 +50,15 @@ class AnswerKind:
             text = json.dumps(value)
         else:
             text = _digits(value) if isinstance(value, float) else str(value).strip()
+        if self.name == "text":  # one line
+            text = " ".join(text.split())
         if re.fullmatch(self.reads or self.pattern, text) is None:
             raise InvalidOutput(f"the answer {text[:80]!r} is not {self.told}", text=text)
         return self.normal(text)
+
+    def is_full(self, text: str) -> bool:
+        """Whether ``text``, decoded under ``pattern``, ended since no more of it was allowed."""
+        return self.name == "text" and len(text) >= LONGEST_TEXT
 
     def normal(self, text: str) -> str:
         """``text``, which is of this kind, in its usual spelling: of a number the digits alone."""
@@ -65,8 +73,8 @@ def answer_kind(answer: str | Sequence[str] | re.Pattern[str]) -> AnswerKind:
         ConfigError: it is none of them.
     """
     if answer == "text":
-        schema = {"type": "string", "minLength": 1, "maxLength": 300}
-        return AnswerKind("text", _TEXT, schema, "the answer")
+        schema = {"type": "string", "minLength": 1}
+        return AnswerKind("text", _TEXT, schema, "the answer", (), _ANY_TEXT)
     if answer == "number":
         return AnswerKind(
             "number", _NUMBER, {"type": "number"}, "a number, without a unit", (), _ANY_NUMBER

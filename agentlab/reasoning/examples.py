@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -46,7 +47,8 @@ def few_shot(
         k: how many at most.
         embeddings: choose by similarity with these (``"bge-small"``), else by order.
         max_tokens: how many tokens the examples have together at most. By order the first ones
-            that fit stay, by similarity the most similar.
+            that fit stay, by similarity the most similar; one that is too long is left out. Where
+            none fits, there is a warning.
         count: counts tokens: a function of a text, or a chat model; by default a token a 4
             characters, which asks no model.
         shape: ``turns`` of user and assistant, or one ``block`` before the question in its message.
@@ -82,7 +84,11 @@ def few_shot(
 
 
 class _Choosing:
-    """How examples are chosen. Remembers the vectors of examples by their texts."""
+    """How examples are chosen.
+
+    Vectors are asked for each time, so that a run makes the same calls when it is replayed; those
+    of ``load_embeddings`` are kept on disk.
+    """
 
     def __init__(
         self,
@@ -122,9 +128,11 @@ class _Choosing:
         for number in order:
             size = sum(self.count(text) for text in texts[number])
             if used + size > most:
-                break
+                continue
             used += size
             kept.append(number)
+        if not kept:
+            warnings.warn(f"no example fits into max_tokens={most}: none is shown", stacklevel=2)
         return kept
 
 

@@ -49,7 +49,7 @@ def chain_of_thought(
     A local model writes both under one grammar, a hosted one under a schema, so the answer is never
     looked for in prose. Where a local model ends its thought without the answer, or is cut before
     it (``max_tokens``), it is asked once more, for the answer only, with what it had thought;
-    ``finished`` is False where it was cut.
+    ``finished`` is False where it was cut, also at the longest text there may be.
 
     Without examples this is zero-shot: ``phrase`` alone makes the model reason (Kojima et al.,
     *Large Language Models are Zero-Shot Reasoners*, 2022). With ``examples``, or those of the
@@ -61,7 +61,8 @@ def chain_of_thought(
         prompt: asks the question. How to answer is put behind its last user message. Of its
             ``config`` ``stop`` and ``max_tokens`` are left out: they are for an answer at once.
         examples: each ``{"input", "thought", "answer"}``, shown as turns.
-        answer: ``"text"`` (one line), ``"number"``, a list of choices, or a compiled pattern.
+        answer: ``"text"`` (one line, of a local model at most 300 characters), ``"number"``, a list
+            of choices, or a compiled pattern.
         max_lines: lines of thought, of a local model.
 
     Raises:
@@ -167,6 +168,7 @@ class ChainOfThought(Reasoning):
             elif respelled:
                 thinking = replace(thinking, answer=self.kind.normal(thinking.answer))
                 yield Token(str(thinking.answer))
+            finished = finished and not self.kind.is_full(str(thinking.answer))
         return {"answer": thinking.answer, "thought": thinking.thought, "finished": finished}
 
     def _bound(self) -> Runnable[Any, Any]:

@@ -53,7 +53,10 @@ class Asking:
         judging = with_settings(model, {"temperature": 0.0})
         concluding = configured(model, self.prompts.answer.config)
         return Held(
-            structured(configured(model, self.prompts.propose.config), _schema(self.breadth)),
+            structured(
+                configured(model, self.prompts.propose.config),
+                _schema(self.breadth if holds(model) == "grammar" else None),
+            ),
             deciding(judging, list(self.scores)),
             concluding.bind(regex=self.kind.pattern)
             if holds(concluding) == "grammar"
@@ -171,15 +174,18 @@ class Searching:
             self._tokens += usage["total_tokens"]
 
 
-def _schema(count: int) -> dict[str, Any]:
-    thought = {"type": "string", "minLength": 1, "maxLength": _LONGEST}
+def _schema(count: int | None) -> dict[str, Any]:
+    """Of at most ``count`` short thoughts; without bounds for models that may not keep to them."""
+    thought: dict[str, Any] = {"type": "string", "minLength": 1}
+    thoughts: dict[str, Any] = {"type": "array", "items": thought, "minItems": 1}
+    if count is not None:
+        thought["maxLength"] = _LONGEST
+        thoughts["maxItems"] = count
     return {
         "title": "proposals",
         "description": "Different next thoughts.",
         "type": "object",
-        "properties": {
-            "thoughts": {"type": "array", "items": thought, "minItems": 1, "maxItems": count}
-        },
+        "properties": {"thoughts": thoughts},
         "required": ["thoughts"],
         "additionalProperties": False,
     }

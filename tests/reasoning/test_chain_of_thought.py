@@ -198,6 +198,21 @@ def test_the_grammar_compiles_for_every_kind() -> None:
         assert accepts(grammar, "So.\nAnswer: 1/2")
 
 
+def test_a_long_text_of_a_hosted_model_is_taken_as_one_line() -> None:
+    long = "The sky is blue.\n" + "It scatters light. " * 40
+    result = chain_of_thought(says({"thought": "So.", "answer": long})).invoke("Why?")
+    assert result["answer"] == " ".join(long.split())
+    assert result["finished"] is True
+    with pytest.raises(InvalidOutput):
+        chain_of_thought(says({"thought": "So.", "answer": " \n"})).invoke("Why?")
+
+
+def test_a_text_that_fills_its_whole_room_may_be_cut() -> None:
+    for size, finished in ((299, True), (300, False)):
+        model = Held(replies=[f"So.{MARK}{'a' * size}"])
+        assert chain_of_thought(model).invoke("Why?")["finished"] is finished
+
+
 def test_a_thought_may_end_without_the_answer() -> None:
     grammar = thinking_grammar(answer_kind("number"), 3)
     assert accepts(grammar, "So \\(\\boxed{6}\\).")

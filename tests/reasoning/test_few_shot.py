@@ -100,8 +100,16 @@ def test_the_budget(prompt: Path) -> None:
     assert shown(by_order)[1:-1:2] == ["Where? a red fish", "Where? a fast car"]
     near = few_shot(prompt, max_tokens=5, count=words, embeddings=Words())
     assert shown(near)[1:-1] == ["Where? a fast car", "road"]
-    assert shown(few_shot(prompt, max_tokens=1)) == ["Say where it is.", "Where? a blue car"]
+    with pytest.warns(UserWarning, match="no example fits into max_tokens=1"):
+        assert shown(few_shot(prompt, max_tokens=1)) == ["Say where it is.", "Where? a blue car"]
     assert few_shot(prompt, max_tokens=5, count=says("x")).render("a")
+
+
+def test_an_example_that_is_too_long_makes_way_for_the_next(prompt: Path) -> None:
+    def words(text: str) -> int:
+        return 9 if "red" in text else len(text.split())
+
+    assert shown(few_shot(prompt, max_tokens=9, count=words))[1:3] == ["Where? a fast car", "road"]
 
 
 @pytest.mark.parametrize("name", ["examples.yaml", "examples.jsonl"])

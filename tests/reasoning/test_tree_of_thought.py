@@ -44,6 +44,14 @@ def model(*replies: Any) -> Any:
     return says(*replies, CONCLUDE)
 
 
+def test_a_long_thought_and_one_too_many_of_a_hosted_model_end_nothing() -> None:
+    long = "a" * 500
+    asked = model(*verdicts(f"{long}:sure", "b:likely"), proposals("", long, "b", "c"))
+    result = tree_of_thought(asked, breadth=2, depth=1).invoke("p")
+    assert result["thoughts"] == [long]
+    assert [child["text"] for child in result["tree"]["children"]] == [long, "b"]
+
+
 def test_bfs_follows_all_that_is_left() -> None:
     asked = model(
         *verdicts("a:likely", "b:impossible", "aa:sure", "ab:likely"),
