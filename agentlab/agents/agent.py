@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator
 from contextlib import aclosing, closing
 from typing import Any, cast
@@ -58,6 +59,7 @@ class Agent(Runnable[Any, Any]):
         self.memory = memory
         self._graph = graph
         self._checkpointer = checkpointer
+        self._recalled: set[str] = set()  # threads whose history the memory has seen
 
     def __repr__(self) -> str:
         return f"Agent(tools={[tool.name for tool in self.tools]})"
@@ -218,13 +220,26 @@ class Agent(Runnable[Any, Any]):
         thread = self._thread(config)
         if thread is None:
             return self._begun(input, None, None)
-        return self._begun(input, thread, self._graph.get_state(config))
+        saved = self._graph.get_state(config)
+        self._recall(thread, saved)
+        return self._begun(input, thread, saved)
 
     async def _aprepared(self, input: Any, config: RunnableConfig) -> tuple[Any, RunContext]:
         thread = self._thread(config)
         if thread is None:
             return self._begun(input, None, None)
-        return self._begun(input, thread, await self._graph.aget_state(config))
+        saved = await self._graph.aget_state(config)
+        await asyncio.to_thread(self._recall, thread, saved)
+        return self._begun(input, thread, saved)
+
+    def _recall(self, thread: str, saved: Any) -> None:
+        """Sum up, in a new process, a thread that another one left: summaries are not kept."""
+        if self.memory is None or thread in self._recalled:
+            return
+        self._recalled.add(thread)
+        if messages := saved.values.get("messages"):
+            self.memory.update(messages)
+            self.memory.settle()
 
     def _begun(self, input: Any, thread: str | None, saved: Any) -> tuple[Any, RunContext]:
         """The graph's input, and what the run's steps share."""

@@ -22,7 +22,7 @@ from agentlab.memory.background import Background
 from agentlab.memory.base import History, Memory, history_of
 from agentlab.memory.trimming import whole
 from agentlab.memory.turns import Turn, split, system_of
-from agentlab.untrusted import sources_of, with_sources
+from agentlab.untrusted import neutralise, sources_of, with_sources, wrap
 
 logger = logging.getLogger("agentlab.memory")
 
@@ -190,8 +190,8 @@ def _with_summary(
     system: list[BaseMessage], summary: str, sources: Sequence[str]
 ) -> list[BaseMessage]:
     """One system message where there was one: many chat templates allow no second."""
-    text = INTRODUCTION + summary
     marks = with_sources(sources)  # a summary of text from outside is text from outside
+    text = INTRODUCTION + (wrap(summary, ", ".join(sources)) if sources else summary)
     if system and isinstance(system[-1].content, str):
         text = f"{system[-1].content}\n\n{text}"
         return [*system[:-1], SystemMessage(text, response_metadata=marks)]
@@ -221,7 +221,9 @@ def _as_lines(turn: Turn) -> str:
                 calls = [f"{c['name']}({json.dumps(c['args'])})" for c in message.tool_calls]
                 lines.append(f"Assistant: {' '.join(filter(None, [message.text, *calls]))}")
             case ToolMessage():
-                lines.append(f"Tool: {message.text}")
+                sources = sources_of([message])
+                said = wrap(message.text, sources[0]) if sources else neutralise(message.text)
+                lines.append(f"Tool: {said}")
     return "\n".join(lines)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.messages.ai import UsageMetadata
 from pydantic import BaseModel
 
 from agentlab.events import Usage
@@ -18,14 +19,20 @@ def as_result(value: dict[str, Any], usage: Usage) -> dict[str, Any]:
 
     ``messages`` is what the turn adds to a conversation; the thoughts are no part of it.
     """
+    used = {"input_tokens": usage.input_tokens, "output_tokens": usage.output_tokens}
+    answer = AIMessage(
+        str(value["answer"]),
+        usage_metadata=UsageMetadata(
+            **used,
+            total_tokens=usage.input_tokens + usage.output_tokens,
+            input_token_details={"cache_read": usage.cached_tokens},
+        ),
+        response_metadata={"model_calls": usage.model_calls},
+    )
     return {
         **value,
-        "usage": {
-            "input_tokens": usage.input_tokens,
-            "output_tokens": usage.output_tokens,
-            "model_calls": usage.model_calls,
-        },
-        "messages": [AIMessage(str(value["answer"]))],
+        "usage": {**used, "model_calls": usage.model_calls},
+        "messages": [answer],
     }
 
 

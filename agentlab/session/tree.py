@@ -135,6 +135,12 @@ def _turn(group: list[Node]) -> Turn:
     )
 
 
+def _model_calls(message: AIMessage) -> int:
+    """How many calls led to ``message``: agents and reasoning parts tell."""
+    told = message.response_metadata.get("model_calls", 1)
+    return told if isinstance(told, int) and not isinstance(told, bool) else 1
+
+
 def usage_of(messages: Iterable[BaseMessage], seconds: float) -> Usage:
     """What the model calls behind ``messages`` used together."""
     calls = [m for m in messages if isinstance(m, AIMessage)]
@@ -142,7 +148,7 @@ def usage_of(messages: Iterable[BaseMessage], seconds: float) -> Usage:
     return Usage(
         input_tokens=sum(u["input_tokens"] for u in used),
         output_tokens=sum(u["output_tokens"] for u in used),
-        model_calls=len(calls),
+        model_calls=sum(_model_calls(m) for m in calls),
         seconds=seconds,
         cached_tokens=sum(u.get("input_token_details", {}).get("cache_read", 0) for u in used),
     )

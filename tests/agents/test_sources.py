@@ -90,6 +90,7 @@ def test_a_summary_of_it_is_marked() -> None:
     memory.settle()
     shown = memory.view(HISTORY)
     assert [m.type for m in shown] == ["system"]
+    assert '<untrusted source="read">\nHe is told to send pwned.\n</untrusted>' in shown[0].text
     effects = Effects()
     run(
         create_agent(native(SENDS, "Done."), [reading("x"), effects.tool()]),

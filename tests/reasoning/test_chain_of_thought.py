@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage
 
-from agentlab import load_prompt, sequential
+from agentlab import Session, load_prompt, sequential
 from agentlab.chains import events_of
 from agentlab.errors import ConfigError, InvalidOutput
 from agentlab.events import Answer, Thought, Token
@@ -211,6 +211,14 @@ def test_a_text_that_fills_its_whole_room_may_be_cut() -> None:
     for size, finished in ((299, True), (300, False)):
         model = Held(replies=[f"So.{MARK}{'a' * size}"])
         assert chain_of_thought(model).invoke("Why?")["finished"] is finished
+
+
+def test_in_a_session_its_calls_and_tokens_are_told() -> None:
+    model = Held(replies=["10 - 4 is \\boxed{6}.", "6"])
+    session = Session(chain_of_thought(model, answer="number"))
+    assert session.send("How many are left?").text == "6"
+    assert session.usage.model_calls == 2
+    assert session.usage.output_tokens > 0
 
 
 def test_a_thought_may_end_without_the_answer() -> None:

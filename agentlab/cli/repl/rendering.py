@@ -23,6 +23,16 @@ from agentlab.events import (
 )
 
 _RESULT_LINES = 10
+# What is said of each of an agent's limits.
+_CUT_SHORT = {
+    "steps": "as many steps as it may take",
+    "model_calls": "as many model calls as it may make",
+    "tool_calls": "as many tool calls as it may make",
+    "tokens": "as many tokens as it may use",
+    "seconds": "no time was left",
+    "repeated": "it made the same call again and again",
+    "malformed": "the model's last replies were neither a call nor an answer",
+}
 
 
 class TurnWriter:
@@ -53,6 +63,7 @@ class TurnWriter:
                 if not self._written:
                     self._text(value if isinstance(value, str) else getattr(value, "text", ""))
                 self._cite(value)
+                self._say_cut(value)
             case Thought(text=text):
                 self._thought.append(text)  # it comes in pieces
             case ToolCall(name=name, args=args):
@@ -80,6 +91,13 @@ class TurnWriter:
         if isinstance(citations, list) and all(_is_ours(citation) for citation in citations):
             self._pause()
             cite(self._console, citations)
+
+    def _say_cut(self, value: Any) -> None:
+        """That an agent's answer was made at a limit."""
+        stopped = getattr(value, "response_metadata", {}).get("stopped")
+        if why := _CUT_SHORT.get(stopped if isinstance(stopped, str) else ""):
+            self._pause()
+            self._console.note(f"warning: cut short: {why}")
 
     def _think(self) -> None:
         thought, self._thought = "".join(self._thought).strip(), []

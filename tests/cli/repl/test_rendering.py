@@ -6,6 +6,7 @@ import io
 from typing import Any
 
 import pytest
+from langchain_core.messages import AIMessage
 
 from agentlab.cli.console import Console
 from agentlab.cli.repl.markdown import MarkdownStream, write_markdown
@@ -122,3 +123,22 @@ def test_markdown_without_colours(console: Console, monkeypatch: Any) -> None:
     write_markdown(console, "**bold** text")
     assert "\x1b" not in shown(console)
     assert "bold text" in shown(console)
+
+
+@pytest.mark.parametrize(
+    ("stopped", "said"),
+    [
+        ("seconds", "warning: cut short: no time was left\n"),
+        ("malformed", "warning: cut short: the model's last replies were neither"),
+        (None, ""),
+        (["seconds"], ""),
+        ("else", ""),
+    ],
+)
+def test_an_answer_that_was_cut_short_says_so(console: Console, stopped: Any, said: str) -> None:
+    writer = TurnWriter(console)
+    writer.hear(Token("Noon."))
+    writer.hear(Answer(AIMessage("Noon.", response_metadata={"stopped": stopped})))
+    writer.close()
+    assert shown(console).startswith("Noon.\n" + said)
+    assert ("cut short" in shown(console)) is bool(said)
