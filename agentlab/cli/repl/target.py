@@ -31,7 +31,8 @@ def build(
     """The prompt and ``model`` that a session talks to.
 
     With ``tools`` it is an agent, with ``docs`` (the folder of an index) answers from these
-    documents: both by their own prompts, where none is given but the usual one.
+    documents: both by their own prompts, where none is given but the usual one. With both it is an
+    agent that may search the documents, too.
 
     Raises:
         ConfigError: one of the names or values is wrong, or the prompt takes no conversation.
@@ -39,23 +40,22 @@ def build(
     """
     from agentlab.prompts import load_prompt
 
-    if tools and docs:
-        raise ConfigError(
-            "tools and documents do not go together",
-            hint="/docs off and /tools none end one of them",
-        )
     decide = approver(approve)
     own = prompt if prompt not in (PROMPT, NO_PROMPT) else None
-    if docs:
-        from agentlab.cli.searching import retriever_of
-        from agentlab.rag import Index, create_rag
-
-        retriever = retriever_of(Index.open(docs), k=4)
-        return create_rag(model, retriever, *([own] if own else []), quote="else")
+    retriever = _retriever(docs) if docs else None
     if tools:
         from agentlab.agents import create_agent
 
-        return create_agent(model, tools, prompt=own, approve=decide)
+        more = []
+        if retriever is not None:
+            from agentlab.rag.techniques import search_documents
+
+            more = [search_documents(retriever)]
+        return create_agent(model, [*tools, *more], prompt=own, approve=decide)
+    if retriever is not None:
+        from agentlab.rag import create_rag
+
+        return create_rag(model, retriever, *([own] if own else []), quote="else")
     if prompt == NO_PROMPT:
         return model
     loaded = load_prompt(prompt)
@@ -66,3 +66,10 @@ def build(
             hint=f"use one like {PROMPT!r}, with the variable input and a section # history",
         )
     return loaded | model
+
+
+def _retriever(folder: str) -> Any:
+    from agentlab.cli.searching import retriever_of
+    from agentlab.rag import Index
+
+    return retriever_of(Index.open(folder), k=4)

@@ -77,9 +77,22 @@ def test_what_does_not_go(talk: Any, index: Path) -> None:
     assert "there is no index in" in chat("/docs nowhere")
     assert chat("/docs").startswith("no documents")
     chat(f"/docs {index}")
-    assert "tools and documents do not go together" in chat("/tools calculator")
     assert chat("/docs") == f"{index}\n"
     assert chat("What is it?").startswith(ANSWER)
+
+
+def test_with_tools_an_agent_searches_the_documents(
+    agentlab: Any, script: Any, index: Path
+) -> None:
+    call = {"name": "search_documents", "args": {"query": "How long is leave?"}}
+    model = script({"tool_calls": [call]}, "Thirty days.")
+    arguments = ("ask", "-m", model, "--docs", str(index), "--tools", "calculator", "--json")
+    done = agentlab(*arguments, "How long is leave?")
+    assert done.returncode == 0, done.stderr
+    events = [json.loads(line) for line in done.stdout.splitlines()]
+    (found,) = [e for e in events if e["event"] == "tool_result"]
+    assert "leave" in found["content"]
+    assert events[-1]["value"]["content"] == "Thirty days."
 
 
 def test_a_pipe(agentlab: Any, script: Any, index: Path) -> None:
