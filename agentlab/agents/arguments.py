@@ -11,6 +11,7 @@ from typing import Any
 from langchain_core.tools import BaseTool
 
 from agentlab.agents.grammar import arguments
+from agentlab.tools.schemas import takes_null, takes_text
 
 _JSON = json.JSONDecoder(strict=False)  # line breaks inside texts are common
 # Texts in either quotes, an unfinished one too; words; single signs. All of a text, in linear time.
@@ -52,7 +53,7 @@ def read_arguments(text: str, tool: BaseTool) -> dict[str, Any]:
     except (ValueError, RecursionError):
         value = bare.strip("\"'` ")
     first: dict[str, Any] = next(iter(properties.values()), {})
-    if first.get("type") == "string" and not isinstance(value, str):
+    if takes_text(first) and not isinstance(value, str):
         value = bare  # 007 and 1e3 stay as they were written
     return _only(properties, tool.name, value)
 
@@ -84,7 +85,7 @@ def _named(text: str, properties: dict[str, Any]) -> dict[str, Any] | None:
         return None
     named: dict[str, Any] = {}
     for name, written in _parts(text, properties):
-        is_text = properties[name].get("type") == "string"
+        is_text = takes_text(properties[name])
         try:
             value = _JSON.decode(_as_json(_TOKEN.findall(written)))
         except (ValueError, RecursionError):
@@ -93,7 +94,8 @@ def _named(text: str, properties: dict[str, Any]) -> dict[str, Any] | None:
             if not is_text or not re.fullmatch(r"[^\"'\[\](){}]+", written):
                 return None
             value = written
-        named[name] = written if is_text and not isinstance(value, str) else value
+        nothing = value is None and takes_null(properties[name])
+        named[name] = written if is_text and not (isinstance(value, str) or nothing) else value
     return named
 
 

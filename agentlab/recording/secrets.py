@@ -130,7 +130,10 @@ RULES = (
           lambda text: _looks_random(text) and not _is_path(text)),
 )  # fmt: skip
 
-_ENV_NAME = re.compile(r"(?i)(key|token|secret|passw|passphrase|credential|auth)")
+# Not GIT_AUTHOR_NAME, TOKENIZER or KEYBOARD.
+_ENV_NAME = re.compile(
+    r"(?i)(key(?!board|map)|token(?!iz)|secret|passw|passphrase|credential|auth(?!or(?!iz)))"
+)
 _MOST = 20_000  # texts whose clean form is kept
 _PLACEHOLDER = re.compile(r"\[redacted:[\w-]+\]")
 

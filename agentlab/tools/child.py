@@ -12,7 +12,7 @@ from typing import Any
 from agentlab.errors import ToolError
 from agentlab.tools.guarded import guard
 from agentlab.tools.loading import read_tool_file
-from agentlab.tools.policy import ToolPolicy
+from agentlab.tools.policy import ASSUMED, ToolPolicy
 
 _MAX_ARTIFACT = 1_000_000  # characters of JSON
 
@@ -29,7 +29,8 @@ def main() -> None:
 
 def _answer(request: dict[str, Any]) -> dict[str, Any]:
     tool, policy = read_tool_file(Path(request["file"]))
-    here = ToolPolicy(timeout=policy.timeout, max_result=request["limit"])
+    timeout = (policy or ASSUMED).timeout
+    here = ToolPolicy(timeout=timeout, max_result=request["limit"])
     try:
         content, artifact = guard(tool, here)._run(**request["arguments"], config={})
     except ToolError as error:

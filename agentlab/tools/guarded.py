@@ -30,7 +30,7 @@ from agentlab.errors import (
     ToolError,
 )
 from agentlab.tools import isolated, running
-from agentlab.tools.policy import ToolPolicy
+from agentlab.tools.policy import ASSUMED, ToolPolicy
 from agentlab.tools.results import shorten, to_text
 
 # What a recording, a replay or the offline switch says; no model can do anything about it.
@@ -182,7 +182,8 @@ def guard(
 ) -> BaseTool:
     """``tool`` within ``policy``, its calls crossing the boundary. A guarded tool stays as it is.
 
-    Without ``policy`` the tool counts as having side effects, as nobody said that it has none.
+    Without ``policy`` the tool counts as having side effects and as sending what it is given to
+    other machines, as nobody said that it does not.
 
     Raises:
         ToolDefinitionError: ``policy`` isolates a tool that comes from no file.
@@ -190,7 +191,7 @@ def guard(
     if isinstance(tool, GuardedTool):
         return tool if policy is None else guard(tool.inner, policy, file=file or tool.file)
     assumed = policy is None
-    policy = policy or ToolPolicy(side_effects=True)
+    policy = policy or ASSUMED
     if policy.isolate and file is None:
         raise ToolDefinitionError(
             f"the tool {tool.name!r} is to be isolated and does not come from a tool file",

@@ -1,4 +1,4 @@
-"""Tool files: ``tools/NAME.py`` defines the tool ``NAME``, and may say its ``POLICY``.
+"""Tool files: ``tools/NAME.py`` defines the tool ``NAME``, and says its ``POLICY``.
 
 A tool is code. It is only loaded from the configured folders, the user's own before the shipped.
 """
@@ -22,7 +22,7 @@ from langchain_core.tools import BaseTool
 from agentlab.config import folders, shipped_folder
 from agentlab.errors import ToolDefinitionError
 from agentlab.tools.guarded import guard
-from agentlab.tools.policy import ToolPolicy
+from agentlab.tools.policy import ASSUMED, ToolPolicy
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 
@@ -41,6 +41,7 @@ class ToolInfo:
     file: Path
     shipped: bool
     problem: str = ""
+    assumed: bool = False  # the file states no policy
 
 
 def list_tools() -> list[ToolInfo]:
@@ -55,7 +56,10 @@ def describe_tool(file: Path) -> ToolInfo:
         tool, policy = read_tool_file(file)
     except ToolDefinitionError as error:
         return ToolInfo(file.stem, "", {}, ToolPolicy(), file, shipped, str(error))
-    return ToolInfo(tool.name, tool.description, tool.args, policy, file, shipped)
+    told = policy or ASSUMED
+    return ToolInfo(
+        tool.name, tool.description, tool.args, told, file, shipped, assumed=policy is None
+    )
 
 
 def load_tools(*tools: str | BaseTool) -> list[BaseTool]:
@@ -104,8 +108,8 @@ def _files() -> dict[str, Path]:
     return found
 
 
-def read_tool_file(file: Path) -> tuple[BaseTool, ToolPolicy]:
-    """The tool that ``file`` defines, bare, and its policy.
+def read_tool_file(file: Path) -> tuple[BaseTool, ToolPolicy | None]:
+    """The tool that ``file`` defines, bare, and its policy; None where it states none.
 
     Raises:
         ToolDefinitionError: it does not define one; the message names the line.
@@ -128,8 +132,8 @@ def read_tool_file(file: Path) -> tuple[BaseTool, ToolPolicy]:
             f"{file}:{line}: the tool is named {tool.name!r} and its file {file.stem!r}",
             hint="a tool has the name of its file",
         )
-    policy = getattr(module, "POLICY", ToolPolicy())
-    if not isinstance(policy, ToolPolicy):
+    policy = getattr(module, "POLICY", None)
+    if policy is not None and not isinstance(policy, ToolPolicy):
         raise ToolDefinitionError(
             f"{file}:{_line_of(file, 'POLICY')}: POLICY is a {type(policy).__name__}",
             hint="write POLICY = ToolPolicy(timeout=10)",

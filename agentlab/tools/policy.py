@@ -42,14 +42,18 @@ class ToolPolicy:
             raise ValueError(f"max_result must be at least 100 characters, not {self.max_result!r}")
 
 
+# Of a tool that came without one, as nobody knows what it does.
+ASSUMED = ToolPolicy(side_effects=True, network=True)
+
+
 class UnstatedPolicy(UserWarning):
     """A tool came without a policy, so it will be refused where it may have side effects."""
 
 
 def policy_of(tool: BaseTool) -> ToolPolicy:
-    """The policy of ``tool``; of one that has none, the careful one: it may have side effects."""
+    """The policy of ``tool``; of one that has none, the careful one (:data:`ASSUMED`)."""
     policy = getattr(tool, "policy", None)
-    return policy if isinstance(policy, ToolPolicy) else ToolPolicy(side_effects=True)
+    return policy if isinstance(policy, ToolPolicy) else ASSUMED
 
 
 def is_assumed(tool: BaseTool) -> bool:

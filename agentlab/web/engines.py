@@ -61,7 +61,7 @@ def search(
             return results
         if problem:
             problems[name] = problem
-        else:
+        elif name != "wikipedia":  # it knows titles of its own; that there is none says nothing
             known_empty = True
     if known_empty:
         return []

@@ -25,6 +25,7 @@ def search(
         ConfigError: the server does not speak JSON.
     """
     country, language = region.split("-")
+    country = {"uk": "gb"}.get(country.lower(), country)
     parameters = {
         "q": query,
         "format": "json",

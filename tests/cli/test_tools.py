@@ -50,6 +50,23 @@ def test_run(agentlab: Callable[..., Any]) -> None:
     assert json.loads(done.stdout) == {"content": "true", "artifact": None, "error": False}
 
 
+def test_optional_texts_stay_texts(agentlab: Callable[..., Any], own_tools: Path) -> None:
+    (own_tools / "echo.py").write_text(
+        "from langchain_core.tools import tool\n\n@tool\n"
+        "def echo(code: str | None = None, n: int = 0) -> str:\n"
+        '    """Say it again."""\n    return repr([code, n])\n'
+    )
+    for written, said in (
+        ("007", "'007'"),
+        ("12345", "'12345'"),
+        ("true", "'true'"),
+        ("null", "None"),
+    ):
+        done = agentlab("tools", "run", "echo", "--arg", f"code={written}", "--arg", "n=3")
+        assert (done.returncode, done.stdout) == (0, f"[{said}, 3]\n"), done.stderr
+    assert "none in the file" in agentlab("tools", "show", "echo").stdout
+
+
 def test_run_tells_of_failures_on_stderr(agentlab: Callable[..., Any]) -> None:
     done = agentlab("tools", "run", "calculator", "--arg", "expression=1/0")
     assert (done.returncode, done.stdout) == (1, "")

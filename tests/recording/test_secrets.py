@@ -167,6 +167,19 @@ def test_planted_secrets(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPa
                 run()
 
 
+def test_names_that_only_look_like_a_secrets() -> None:
+    names = {
+        "GIT_AUTHOR_NAME": "Ada Lovelace",
+        "GIT_AUTHOR_EMAIL": "ada@lovelace.example",
+        "TOKENIZER": "bert-base-uncased",
+        "KEYBOARD_LAYOUT": "neo-bone-2",
+    }
+    text = " ".join(names.values())
+    assert Scrubber(environ=names).text(text) == text
+    told = {"DB_PASSWORD": "correct horse battery", "AUTHORIZATION": "a1b2c3d4e5f6"}
+    assert Scrubber(environ=told).text(" ".join(told.values())).count("[redacted:env]") == 2
+
+
 def test_what_is_no_secret_stays() -> None:
     scrubber = Scrubber(environ={"HOME_TOKEN_DIR": "/home/me", "KEYBOARD": "us", "AUTH": "true"})
     for text in (

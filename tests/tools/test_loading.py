@@ -7,8 +7,15 @@ from pathlib import Path
 import pytest
 from langchain_core.tools import tool
 
-from agentlab.errors import ToolDefinitionError
-from agentlab.tools import GuardedTool, ToolPolicy, list_tools, load_tools, policy_of
+from agentlab.errors import ToolDefinitionError, ToolError
+from agentlab.tools import (
+    GuardedTool,
+    ToolPolicy,
+    is_assumed,
+    list_tools,
+    load_tools,
+    policy_of,
+)
 
 GOOD = '''
 from langchain_core.tools import tool
@@ -32,6 +39,19 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("AGENTLAB_PROJECT", str(tmp_path))
     (tmp_path / "tools").mkdir()
     return tmp_path / "tools"
+
+
+def test_a_file_without_a_policy_has_the_careful_one(folder: Path) -> None:
+    text = GOOD.replace("POLICY = ToolPolicy(timeout=3, side_effects=True)", "")
+    (folder / "greet.py").write_text(text)
+    (greet,) = load_tools("greet")
+    assert is_assumed(greet)
+    assert policy_of(greet) == ToolPolicy(side_effects=True, network=True)
+    (info,) = [info for info in list_tools() if info.name == "greet"]
+    assert (info.assumed, info.policy.side_effects) == (True, True)
+    with pytest.raises(ToolError, match="holds a secret"):
+        greet.invoke({"name": "sk-abcdefghijklmnopqrstuvwx012345"})
+    assert not any(info.assumed for info in list_tools() if info.shipped)
 
 
 def test_the_shipped_tools_load() -> None:

@@ -216,6 +216,25 @@ def test_statuses_that_ddgs_hides_are_seen(
     assert said in search(query="x").content
 
 
+def test_that_wikipedia_has_no_title_says_nothing_of_engines_that_refuse(
+    engines: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from ddgs.engines import ENGINES
+    from ddgs.engines.wikipedia import Wikipedia
+
+    def titles(self: Any, *_args: Any, **_options: Any) -> list[Any]:
+        self.http_client.statuses.append(200)
+        return []
+
+    monkeypatch.setattr(Wikipedia, "search", titles)
+    monkeypatch.setitem(ENGINES["text"], "wikipedia", Wikipedia)
+    engines.paths["/duckduckgo"] = Reply(202, b"<html>prove that you are human</html>")
+    engines.paths["/mojeek"] = Reply(429)
+    assert "too many requests" in search(query="x").content
+    engines.paths["/mojeek"] = page()
+    assert "No results for 'x'" in search(query="x").content
+
+
 def test_no_connection_is_an_outage(engines: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     from ddgs.engines import ENGINES
 

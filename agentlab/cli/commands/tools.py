@@ -65,6 +65,8 @@ def show(name: Name, as_json: AsJson = False) -> None:
     for argument, schema in info.arguments.items():
         console.line(f"  {argument} ({_kind(schema)})  {schema.get('description', '')}")
     policy = info.policy
+    if info.assumed:
+        console.line("policy        none in the file, so the careful one is assumed")
     console.line(f"timeout       {policy.timeout:g} s")
     console.line(f"max_result    {policy.max_result:,} characters")
     console.line(f"network       {_yes(policy.network)}")
@@ -124,6 +126,8 @@ def _read(options: list[str], schemas: dict[str, Any], tool: str) -> dict[str, A
     """The arguments: texts where the tool takes texts, else JSON where it is JSON."""
     from difflib import get_close_matches
 
+    from agentlab.tools.schemas import takes_null, takes_text
+
     values: dict[str, Any] = {}
     for option in options:
         name, equals, value = option.partition("=")
@@ -134,7 +138,9 @@ def _read(options: list[str], schemas: dict[str, Any], tool: str) -> dict[str, A
             hint = f"did you mean {near[0]!r}?" if near else f"it takes {', '.join(schemas)}"
             raise ConfigError(f"{tool} has no argument {name!r:.80}", hint=hint)
         values[name] = value
-        if schemas[name].get("type") != "string":
+        if value == "null" and takes_null(schemas[name]):
+            values[name] = None
+        elif not takes_text(schemas[name]):
             try:
                 values[name] = json.loads(value)
             except (ValueError, RecursionError):
