@@ -11,7 +11,7 @@ from typing import Any
 from langchain_core.tools import BaseTool
 
 from agentlab.agents.grammar import arguments
-from agentlab.tools.schemas import takes_null, takes_text
+from agentlab.tools.schemas import stays_text
 
 _JSON = json.JSONDecoder(strict=False)  # line breaks inside texts are common
 # Texts in either quotes, an unfinished one too; words; single signs. All of a text, in linear time.
@@ -53,7 +53,7 @@ def read_arguments(text: str, tool: BaseTool) -> dict[str, Any]:
     except (ValueError, RecursionError):
         value = bare.strip("\"'` ")
     first: dict[str, Any] = next(iter(properties.values()), {})
-    if takes_text(first) and not isinstance(value, str):
+    if not isinstance(value, str) and stays_text(first, value):
         value = bare  # 007 and 1e3 stay as they were written
     return _only(properties, tool.name, value)
 
@@ -85,17 +85,17 @@ def _named(text: str, properties: dict[str, Any]) -> dict[str, Any] | None:
         return None
     named: dict[str, Any] = {}
     for name, written in _parts(text, properties):
-        is_text = takes_text(properties[name])
         try:
             value = _JSON.decode(_as_json(_TOKEN.findall(written)))
         except (ValueError, RecursionError):
             if len(properties) == 1:
                 return {name: text[begun.end() :].strip("\"'` ")}
-            if not is_text or not re.fullmatch(r"[^\"'\[\](){}]+", written):
+            bare = re.fullmatch(r"[^\"'\[\](){}]+", written)
+            if not bare or not stays_text(properties[name], written):
                 return None
             value = written
-        nothing = value is None and takes_null(properties[name])
-        named[name] = written if is_text and not (isinstance(value, str) or nothing) else value
+        is_text = not isinstance(value, str) and stays_text(properties[name], value)
+        named[name] = written if is_text else value
     return named
 
 

@@ -5,29 +5,46 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-_NOT_WRITTEN_OUT = {"string", "null"}
 
+def stays_text(schema: Mapping[str, Any], value: Any) -> bool:
+    """Whether what was written, which as JSON would be ``value``, is a text as it stands.
 
-def takes_text(schema: Mapping[str, Any]) -> bool:
-    """Whether what is written for the argument is a text as it stands: ``007``, ``true``.
-
-    So it is where a text is allowed and, but for null, nothing else: ``str | None``, ``Literal``.
+    So it is where the argument may be a text and may not be such a value: 007 for ``str | None``.
     """
     kinds = set(_kinds(schema))
-    return "string" in kinds and kinds <= _NOT_WRITTEN_OUT
-
-
-def takes_null(schema: Mapping[str, Any]) -> bool:
-    """Whether the argument may be null."""
-    return "null" in _kinds(schema)
+    return "string" in kinds and not (kinds - {"string"}) & {"any", *_kinds_of(value)}
 
 
 def _kinds(schema: Mapping[str, Any]) -> Iterator[str]:
+    """The types of JSON that ``schema`` allows; "any" where it does not tell."""
+    alternatives = [*schema.get("anyOf", ()), *schema.get("oneOf", ())]
     told = schema.get("type")
-    yield from [told] if isinstance(told, str) else told or ()
-    if told is None:
-        for value in [schema["const"]] if "const" in schema else schema.get("enum", ()):
-            yield "null" if value is None else "string" if isinstance(value, str) else "other"
-    for key in ("anyOf", "oneOf"):
-        for one in schema.get(key, ()):
-            yield from _kinds(one)
+    if isinstance(told, str):
+        yield told
+    elif told is not None:
+        yield from told
+    elif "const" in schema or "enum" in schema:
+        for value in schema.get("enum", [schema.get("const")]):
+            yield from _kinds_of(value)
+    elif not alternatives:
+        yield "any"
+    for one in alternatives:
+        yield from _kinds(one)
+
+
+def _kinds_of(value: Any) -> tuple[str, ...]:
+    match value:
+        case None:
+            return ("null",)
+        case bool():
+            return ("boolean",)
+        case int():
+            return ("integer", "number")
+        case float():
+            return ("number",)
+        case str():
+            return ("string",)
+        case list():
+            return ("array",)
+        case _:
+            return ("object",)

@@ -7,7 +7,9 @@ import time
 from typing import Any
 
 import pytest
+from langchain_core.tools import tool
 
+from agentlab.agents.arguments import read_arguments
 from agentlab.agents.reading import Step, StepReader
 from agentlab.events import Thought, Token
 from agentlab.tools import load_tools
@@ -117,6 +119,24 @@ def test_what_it_says(text: str, thought: str, name: str, args: Any, answer: str
 )
 def test_what_is_no_step(text: str, problem: str) -> None:
     assert problem in read(text)[0].problem
+
+
+@pytest.mark.parametrize(
+    ("written", "args"),
+    [
+        ("12345", {"code": "12345"}),
+        ("code=12345, n=2", {"code": "12345", "n": 2}),
+        ("code=null, n=2", {"code": None, "n": 2}),
+        ('code="7", n=2', {"code": "7", "n": 2}),
+    ],
+)
+def test_a_text_that_may_be_null_stays_a_text(written: str, args: Any) -> None:
+    @tool
+    def look_up(code: str | None, n: int = 1) -> str:
+        """Look a code up."""
+        return f"{code} {n}"
+
+    assert read_arguments(written, look_up) == args
 
 
 def test_a_tool_that_is_not_there_is_called_all_the_same() -> None:

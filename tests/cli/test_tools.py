@@ -53,17 +53,19 @@ def test_run(agentlab: Callable[..., Any]) -> None:
 def test_optional_texts_stay_texts(agentlab: Callable[..., Any], own_tools: Path) -> None:
     (own_tools / "echo.py").write_text(
         "from langchain_core.tools import tool\n\n@tool\n"
-        "def echo(code: str | None = None, n: int = 0) -> str:\n"
-        '    """Say it again."""\n    return repr([code, n])\n'
+        "def echo(code: str | None = None, n: int = 0, any_of: str | list[int] = '') -> str:\n"
+        '    """Say it again."""\n    return repr([code, n, any_of])\n'
     )
-    for written, said in (
-        ("007", "'007'"),
-        ("12345", "'12345'"),
-        ("true", "'true'"),
-        ("null", "None"),
+    for option, said in (
+        ("code=007", "['007', 3, '']"),
+        ("code=12345", "['12345', 3, '']"),
+        ("code=true", "['true', 3, '']"),
+        ("code=null", "[None, 3, '']"),
+        ("any_of=12", "[None, 3, '12']"),
+        ("any_of=[12]", "[None, 3, [12]]"),
     ):
-        done = agentlab("tools", "run", "echo", "--arg", f"code={written}", "--arg", "n=3")
-        assert (done.returncode, done.stdout) == (0, f"[{said}, 3]\n"), done.stderr
+        done = agentlab("tools", "run", "echo", "--arg", option, "--arg", "n=3")
+        assert (done.returncode, done.stdout) == (0, f"{said}\n"), done.stderr
     assert "none in the file" in agentlab("tools", "show", "echo").stdout
 
 

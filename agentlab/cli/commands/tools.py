@@ -126,7 +126,7 @@ def _read(options: list[str], schemas: dict[str, Any], tool: str) -> dict[str, A
     """The arguments: texts where the tool takes texts, else JSON where it is JSON."""
     from difflib import get_close_matches
 
-    from agentlab.tools.schemas import takes_null, takes_text
+    from agentlab.tools.schemas import stays_text
 
     values: dict[str, Any] = {}
     for option in options:
@@ -138,13 +138,12 @@ def _read(options: list[str], schemas: dict[str, Any], tool: str) -> dict[str, A
             hint = f"did you mean {near[0]!r}?" if near else f"it takes {', '.join(schemas)}"
             raise ConfigError(f"{tool} has no argument {name!r:.80}", hint=hint)
         values[name] = value
-        if value == "null" and takes_null(schemas[name]):
-            values[name] = None
-        elif not takes_text(schemas[name]):
-            try:
-                values[name] = json.loads(value)
-            except (ValueError, RecursionError):
-                continue  # a text, which the tool's schema accepts or refuses
+        try:
+            decoded = json.loads(value)
+        except (ValueError, RecursionError):
+            continue  # a text, which the tool's schema accepts or refuses
+        if not stays_text(schemas[name], decoded):
+            values[name] = decoded
     return values
 
 
