@@ -130,9 +130,13 @@ RULES = (
           lambda text: _looks_random(text) and not _is_path(text)),
 )  # fmt: skip
 
-# Not GIT_AUTHOR_NAME, TOKENIZER or KEYBOARD.
+# Not KEYBOARD, TOKENIZER, GIT_AUTHOR_NAME, nor how one logs in: AUTH_BACKEND.
+_LOGIN = (
+    r"backend|method|type|mode|provider|plugin|scheme|module|class|driver|realm|server|host|user"
+)
 _ENV_NAME = re.compile(
-    r"(?i)(key(?!board|map)|token(?!iz)|secret|passw|passphrase|credential|auth(?!or(?!iz)))"
+    r"(?i)key(?!board|map)|token(?!iz)|secret|passw|(?<![a-z])pass(?![a-z])|passphrase|credential|"
+    rf"auth(?!or(?!i[sz]))(?![_-](?:{_LOGIN})s?(?![a-z]))"
 )
 _MOST = 20_000  # texts whose clean form is kept
 _PLACEHOLDER = re.compile(r"\[redacted:[\w-]+\]")
@@ -268,7 +272,7 @@ def _known_values(variables: frozenset[tuple[str, str]]) -> Mapping[str, str]:
     """The secrets in environment variables, as they are and as they may be written."""
     found: dict[str, str] = {}
     for name, value in sorted(variables):
-        if _ENV_NAME.search(name) and _is_secret_value(value):
+        if _ENV_NAME.search(name) and _is_secret_value(name, value):
             data = value.encode("utf-8", "surrogateescape")
             encoded = base64.b64encode(data).decode().rstrip("=")
             for form in (
@@ -290,12 +294,19 @@ def _compiled(pattern: str) -> re.Pattern[str]:
         ) from error
 
 
-def _is_secret_value(value: str) -> bool:
-    """Spares paths, addresses, numbers and words such as `true`."""
+def _is_secret_value(name: str, value: str) -> bool:
+    """Spares paths, addresses, numbers, words such as `true`, and, of no password, plain words."""
     value = value.strip()
     if len(value) < 8 or value.startswith(("/", "http://", "https://", "unix:")):
         return False
+    if " " in value and not _PASSWORD.search(name) and _is_plain(value):
+        return False
     return not value.isdigit() and not (value.isalpha() and len(value) < 12)
+
+
+def _is_plain(text: str) -> bool:
+    """Whether ``text`` is words, such as a person's name: no JSON, no key among them."""
+    return not re.search(r"[^\w\s.,'&()<>@-]", text) and not any(map(_looks_random, text.split()))
 
 
 def _is_field_secret(name: str, value: str) -> bool:

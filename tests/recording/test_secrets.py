@@ -167,17 +167,35 @@ def test_planted_secrets(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPa
                 run()
 
 
-def test_names_that_only_look_like_a_secrets() -> None:
-    names = {
+def test_variables_that_only_look_like_secrets() -> None:
+    plain = {
         "GIT_AUTHOR_NAME": "Ada Lovelace",
         "GIT_AUTHOR_EMAIL": "ada@lovelace.example",
         "TOKENIZER": "bert-base-uncased",
         "KEYBOARD_LAYOUT": "neo-bone-2",
+        "AUTH_BACKEND": "ldap-openid",
+        "OAUTH_PROVIDERS": "some-provider",
+        "KEYNOTE_SPEAKER": "Grace Hopper, Rear Admiral",
     }
-    text = " ".join(names.values())
-    assert Scrubber(environ=names).text(text) == text
-    told = {"DB_PASSWORD": "correct horse battery", "AUTHORIZATION": "a1b2c3d4e5f6"}
-    assert Scrubber(environ=told).text(" ".join(told.values())).count("[redacted:env]") == 2
+    text = " ".join(plain.values())
+    assert Scrubber(environ=plain).text(text) == text
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("DB_PASSWORD", "correct horse battery"),
+        ("AUTH_USER_PASS", "hunter-two"),
+        ("AUTHORIZATION", "Bearer-ish thing"),
+        ("MY_AUTH", "a1b2c3d4e5f6"),
+        ("AUTH_HEADER", "Token a1b2c3d4e5f6"),
+        ("DOCKER_AUTH_CONFIG", '{"auths": {"x": {"auth": "dXNlcjpwYXNz"}}}'),
+        ("AUTH_TYPE_KEY", "blue-lantern"),
+        ("TOKEN", "blue-lantern"),
+    ],
+)
+def test_variables_that_are_secrets(name: str, value: str) -> None:
+    assert Scrubber(environ={name: value}).text(f"it is {value}.") == "it is [redacted:env]."
 
 
 def test_what_is_no_secret_stays() -> None:
