@@ -49,7 +49,7 @@ def search(
     readers = ENGINES["news" if news else "text"]
     names = _NEWS if news else (_TEXT if freshness == "any" else _DATED)
     problems: dict[str, str] = {}
-    known_empty = False
+    empty: list[str] = []
     for name in (name for name in names if name in readers):
         try:
             seconds = min(http.remaining(deadline), _PER_ENGINE)
@@ -61,9 +61,10 @@ def search(
             return results
         if problem:
             problems[name] = problem
-        elif name != "wikipedia":  # it knows titles of its own; that there is none says nothing
-            known_empty = True
-    if known_empty:
+        else:
+            empty.append(name)
+    # Wikipedia completes titles; that it has none says nothing of what the others would know.
+    if empty and not (problems and empty == ["wikipedia"]):
         return []
     said = "; ".join(f"{name}: {problem}" for name, problem in problems.items())
     if any(problem.startswith("refused") for problem in problems.values()):

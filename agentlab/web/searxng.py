@@ -25,7 +25,7 @@ def search(
         ConfigError: the server does not speak JSON.
     """
     country, language = region.split("-")
-    country = {"uk": "gb"}.get(country.lower(), country)
+    country = {"uk": "gb"}.get(country, country)  # search engines write uk, ISO 3166 GB
     parameters = {
         "q": query,
         "format": "json",

@@ -68,6 +68,12 @@ def test_region_freshness_count_and_news_are_asked_for(server: Site) -> None:
     }
 
 
+def test_the_united_kingdom_has_its_iso_code(server: Site) -> None:
+    server.paths["/search"] = answer()
+    search(query="x", region="uk-en")
+    assert server.requests[0][1]["language"] == "en-GB"
+
+
 @pytest.mark.parametrize(
     ("reply", "said"),
     [
@@ -232,6 +238,9 @@ def test_that_wikipedia_has_no_title_says_nothing_of_engines_that_refuse(
     engines.paths["/mojeek"] = Reply(429)
     assert "too many requests" in search(query="x").content
     engines.paths["/mojeek"] = page()
+    assert "No results for 'x'" in search(query="x").content
+    for name in ("duckduckgo", "mojeek"):
+        monkeypatch.delitem(ENGINES["text"], name)
     assert "No results for 'x'" in search(query="x").content
 
 
