@@ -25,6 +25,7 @@ from agentlab.chains.usage import UsageCounter
 from agentlab.errors import ConfigError, RunError
 from agentlab.events import Answer, Event, Warned
 from agentlab.memory import Memory
+from agentlab.models._structured import was_cut
 from agentlab.untrusted import made_from, note, sources_around
 
 _MOST_NODES = 1_000_000  # of the graph in one run
@@ -292,6 +293,8 @@ def result_of(messages: list[BaseMessage]) -> dict[str, Any]:
     last = run[-1] if run else None
     text = str(last.text) if isinstance(last, AIMessage | ToolMessage) else ""
     stopped = last.response_metadata.get("stopped") if last is not None else None
+    if stopped is None and isinstance(last, AIMessage) and was_cut(last):
+        stopped = "max_tokens"
     return {"answer": text, "messages": run, "steps": steps, "stopped": stopped}
 
 

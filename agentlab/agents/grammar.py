@@ -34,6 +34,7 @@ _LABEL = (
 # Of an argument whose schema sets no bound.
 _LONGEST_TEXT = 2_000  # characters
 _LONGEST_LIST = 50  # items
+_MARGIN = 16  # characters of a token
 
 
 def step_grammar(tools: Sequence[BaseTool], *, final: bool = False) -> str:
@@ -90,6 +91,19 @@ def _narrowed(tool: BaseTool) -> dict[str, Any]:
         if name in schema["properties"]
     }
     return {**schema, "properties": {**schema["properties"], **narrow}}
+
+
+def filled(args: Mapping[str, Any]) -> list[str]:
+    """The arguments that fill the room of a text or list without a bound of its own, or nearly.
+
+    The last token that would have fitted in may have been too long for it.
+    """
+    return [
+        name
+        for name, value in args.items()
+        if (isinstance(value, str) and len(value) >= _LONGEST_TEXT - _MARGIN)
+        or (isinstance(value, list) and len(value) >= _LONGEST_LIST)
+    ]
 
 
 def bounded(schema: Any) -> Any:

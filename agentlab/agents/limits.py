@@ -17,7 +17,14 @@ from agentlab.cancellation import Cancellation
 from agentlab.errors import ConfigError, TurnCancelled
 
 Stopped = Literal[
-    "steps", "model_calls", "tool_calls", "tokens", "seconds", "repeated", "malformed"
+    "steps",
+    "model_calls",
+    "tool_calls",
+    "tokens",
+    "seconds",
+    "repeated",
+    "malformed",
+    "max_tokens",
 ]
 SAME_CALL = 3  # times a call may be asked for; the last time it is not made
 

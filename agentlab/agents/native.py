@@ -21,6 +21,7 @@ from langchain_core.tools import BaseTool
 
 from agentlab.agents.views import NOW, View, with_last_words, with_system
 from agentlab.events import Event, Thought, Token
+from agentlab.models._structured import was_cut
 from agentlab.prompts import Prompt
 
 _LONGEST_WORDS = 160  # characters that a model may say before its calls; then it is an answer
@@ -151,7 +152,7 @@ class NativeAttempt:
             return "no tool may be called now"
         if reply.invalid_tool_calls:
             return f"the arguments of {reply.invalid_tool_calls[0]['name']} are not JSON"
-        if calls and reply.response_metadata.get("finish_reason") == "length":
+        if calls and was_cut(reply):
             return "the call was cut before its end"
         if not calls and not reply.text.strip():
             return "it is empty"

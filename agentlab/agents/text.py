@@ -27,11 +27,12 @@ from langchain_core.messages.ai import UsageMetadata, add_usage
 from langchain_core.runnables import Runnable
 from langchain_core.tools import BaseTool
 
-from agentlab.agents.grammar import arguments, rest_grammar, step_grammar
+from agentlab.agents.grammar import arguments, filled, rest_grammar, step_grammar
 from agentlab.agents.reading import Step, StepReader
 from agentlab.agents.views import NOW, View, with_last_words, with_system
 from agentlab.calculator.equations import Wrong, wrong_equations
 from agentlab.events import Event, Token
+from agentlab.models._structured import ENDED, was_cut
 from agentlab.prompts import Prompt
 
 _THOUGHT_OF_ANSWER = "I know the answer."
@@ -41,7 +42,7 @@ _REST_OF_ANSWER = "That is enough thought. Go on with Final Answer."
 _LONGEST = 6000  # characters of a reply that is shown again
 _THOUGHT_OF_CALL = "I need a tool."
 CALCULATOR = "calculator"  # with it among the tools, the equations of a thought are checked
-_KEPT = ("finish_reason", "model_name", "model_provider", "seed")
+_KEPT = (*ENDED, "model_name", "model_provider", "seed")
 
 
 class TextSteps:
@@ -189,6 +190,8 @@ class TextAttempt:
         cut = self._was_cut and not step.answer
         if cut and not self._reader.done:
             self.problem = "it was cut before its end: write less"
+        elif full := self._full(step):
+            self.problem = full
         elif step.name and self._may_call:
             self.message = self._calling(step)
         elif step.answer:
@@ -217,6 +220,11 @@ class TextAttempt:
             ),
         ]
 
+    def _full(self, step: Step) -> str:
+        """What is wrong with a call where the grammar may have ended a text before its end."""
+        names = filled(step.args or {}) if self._make_rest or self._thought else []
+        return f"its argument {names[0]!r} is too long: write less" if names else ""
+
     def _rest_of(self, thought: str) -> TextAttempt | None:
         """A thought, after which nothing came or what came was cut, is the first half of a step."""
         half = bool(thought) and (self._was_cut or not self._reader.began_to_act)
@@ -224,7 +232,7 @@ class TextAttempt:
 
     @property
     def _was_cut(self) -> bool:
-        return self._metadata.get("finish_reason") == "length"
+        return was_cut(AIMessage("", response_metadata=self._metadata))
 
     def _heard(self, events: Iterator[Event]) -> Iterator[Event]:
         for event in events:

@@ -22,6 +22,7 @@ from agentlab.memory.background import Background
 from agentlab.memory.base import History, Memory, history_of
 from agentlab.memory.trimming import whole
 from agentlab.memory.turns import Turn, split, system_of
+from agentlab.models._structured import was_cut
 from agentlab.untrusted import neutralise, sources_of, with_sources, wrap
 
 logger = logging.getLogger("agentlab.memory")
@@ -154,6 +155,11 @@ class SummaryBufferMemory(Memory):
         text = (answer.text if isinstance(answer, BaseMessage) else str(answer)).strip()
         if not text:
             raise InvalidOutput("the model wrote an empty summary")
+        if isinstance(answer, BaseMessage) and was_cut(answer):  # the newest comes last
+            message = "the summary was cut at max_tokens, so the end of it may be missing"
+            logger.warning(message)
+            with self._lock:
+                self._warnings.append(message)
         return text
 
 

@@ -14,14 +14,14 @@ from pydantic import BaseModel, ValidationError
 from agentlab.errors import GrammarError, InvalidOutput
 
 # What providers call it, and what they say where `max_tokens` ended an answer.
-_ENDED = ("finish_reason", "stop_reason", "done_reason", "stopReason")
+ENDED = ("finish_reason", "stop_reason", "done_reason", "stopReason", "incomplete_details")
 _CUT = ("length", "max_tokens", "max_output_tokens", "model_length")
 
 
 def was_cut(message: BaseMessage) -> bool:
     """Whether ``message`` ended since its tokens ran out, by whatever name its provider has."""
     told = message.response_metadata
-    reasons = [told.get(name) for name in _ENDED]
+    reasons = [told.get(name) for name in ENDED]
     incomplete = told.get("incomplete_details")
     if isinstance(incomplete, dict):
         reasons.append(incomplete.get("reason"))

@@ -12,6 +12,7 @@ from langchain_core.runnables import Runnable, RunnableConfig
 
 from agentlab.errors import ContextOverflow, RunError
 from agentlab.events import Event, Retrieved, Token, Usage, Warned
+from agentlab.models._structured import was_cut
 from agentlab.rag.asking import Asker
 from agentlab.rag.citing import Checker, Claim, holding, holds_short
 from agentlab.rag.forms import LinesReader, of_json, of_message
@@ -151,7 +152,7 @@ class Answering:
     def end(self, config: RunnableConfig | None = None) -> Iterator[Event]:
         """The model has ended, or was not asked. It is asked whether what it cites answers."""
         message = self._message
-        cut = message is not None and message.response_metadata.get("finish_reason") == "length"
+        cut = message is not None and was_cut(message)
         if self._asker.form == "lines":
             yield from self._checked(self._lines.end(cut=cut))
             self._short = self._lines.short

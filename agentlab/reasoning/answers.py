@@ -12,16 +12,20 @@ from typing import Any
 from agentlab.errors import ConfigError, InvalidOutput
 
 LONGEST_TEXT = 300  # characters, in decoding; other models' texts may be longer
+_MARGIN = 16  # characters of a token
 _TEXT = rf"[^\s\x00-\x1f][^\n\x00-\x1f]{{0,{LONGEST_TEXT - 1}}}"
 _ANY_TEXT = r"[^\s\x00-\x1f][^\n\x00-\x1f]*"
 # Thousands may be grouped, and a full stop may end it: a model that may not write the comma of
 # 440,000 writes 440.000, and one that may not end after 13750. writes more digits.
 _GROUPED = r"[1-9][0-9]{0,2}(,[0-9]{3}){1,%d}"
-_NUMBER = rf"-?([0-9]{{1,12}}|{_GROUPED % 3})(\.[0-9]{{0,6}})?"
+_MOST_DIGITS, _MOST_DECIMALS = 30, 15  # and in NUMBER_OF_JSON
+_NUMBER = rf"-?([0-9]{{1,{_MOST_DIGITS}}}|{_GROUPED % 9})(\.[0-9]{{0,{_MOST_DECIMALS}}})?"
 # What a schema lets through is read as it is: shorter in decoding, so that a number ends.
 _ANY_NUMBER = rf"-?([0-9]{{1,60}}|{_GROUPED % 19})(\.[0-9]{{0,60}})?"
 # The same as JSON has them: no zeros before the first digit.
-NUMBER_OF_JSON = rf"-?(0|[1-9][0-9]{{0,11}}|{_GROUPED % 3})(\.[0-9]{{0,6}})?"
+NUMBER_OF_JSON = (
+    rf"-?(0|[1-9][0-9]{{0,{_MOST_DIGITS - 1}}}|{_GROUPED % 9})(\.[0-9]{{0,{_MOST_DECIMALS}}})?"
+)
 ANY_NUMBER_OF_JSON = rf"-?(0|[1-9][0-9]{{0,59}}|{_GROUPED % 19})(\.[0-9]{{0,60}})?"
 
 
@@ -57,8 +61,12 @@ class AnswerKind:
         return self.normal(text)
 
     def is_full(self, text: str) -> bool:
-        """Whether ``text``, decoded under ``pattern``, ended since no more of it was allowed."""
-        return self.name == "text" and len(text) >= LONGEST_TEXT
+        """Whether ``text``, decoded under ``pattern``, may have ended since it had no more room."""
+        if self.name == "number":
+            whole, _, decimals = text.lstrip("-").replace(",", "").partition(".")
+            return len(whole) >= _MOST_DIGITS - 3 or len(decimals) >= _MOST_DECIMALS
+        # The last token that would have fitted in may have been too long for it.
+        return self.name == "text" and len(text) >= LONGEST_TEXT - _MARGIN
 
     def normal(self, text: str) -> str:
         """``text``, which is of this kind, in its usual spelling: of a number the digits alone."""

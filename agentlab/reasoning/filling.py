@@ -133,6 +133,12 @@ class FillIn(Reasoning):
                         hint="give more max_tokens",
                     )
                 values[name] = kind.read(str(output.text))
+                if kind.is_full(values[name]):
+                    raise InvalidOutput(
+                        f"the value of {name!r} is too long to be whole",
+                        text=values[name],
+                        hint="say in the form that it is short",
+                    )
             else:
                 if output["parsing_error"] is not None:
                     raise output["parsing_error"]

@@ -157,15 +157,15 @@ class ChainOfThought(Reasoning):
             thinking = yield from self._by_schema(messages)
             finished = True
         else:
-            respelled = self.kind.name == "number"
-            reader = ThinkingReader(tells_answer=not respelled)
+            # The answer is told once it is whole: it may be cut, and asked for again.
+            reader = ThinkingReader(tells_answer=False)
             message = yield Ask(self._bound(), messages, reader.take)
             cut = message.response_metadata.get("finish_reason") == "length"
             thinking = read_thinking(str(message.text), cut=cut)
             finished = not cut
             if thinking.answer is None:
                 thinking = yield from self._answer_only(messages, thinking.thought)
-            elif respelled:
+            else:
                 thinking = replace(thinking, answer=self.kind.normal(thinking.answer))
                 yield Token(str(thinking.answer))
             finished = finished and not self.kind.is_full(str(thinking.answer))

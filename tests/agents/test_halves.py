@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 from langchain_core.language_models import BaseChatModel
+from langchain_core.tools import tool
 
-from agentlab import create_agent, handling
+from agentlab import ToolPolicy, create_agent, handling
 from agentlab.agents import Limits
 from agentlab.agents.grammar import rest_grammar, step_grammar
 from agentlab.events import Thought, Token
+from agentlab.tools import guard
 from tests.agents.parts import Held, Spy, accepts, of, reading, run
 from tests.agents.test_grammar import TOOLS
 
@@ -120,3 +123,42 @@ def test_a_model_that_answers_within_its_thought_is_asked_for_the_rest(
     assert calls >= 1
     assert malformed == 0
     assert result["answer"]
+
+
+class Cut(Held):
+    """A model whose last reply was cut at ``max_tokens``, by another provider's name for it."""
+
+    def _stream(self, *args: Any, **kwargs: Any) -> Any:
+        for chunk in super()._stream(*args, **kwargs):
+            if chunk.message.chunk_position == "last":
+                chunk.message.response_metadata = {"stop_reason": "max_tokens"}
+            yield chunk
+
+
+def test_a_final_answer_that_was_cut_says_so() -> None:
+    agent = create_agent(Cut(replies=["Thought: So.\nFinal Answer: The three causes are"]), [])
+    result = agent.invoke("Why?")
+    assert (result["answer"], result["stopped"]) == ("The three causes are", "max_tokens")
+
+
+def test_a_text_that_fills_the_room_of_an_argument_is_not_given_to_the_tool() -> None:
+    made: list[str] = []
+
+    @tool
+    def keep(text: str) -> str:
+        """Keep a text."""
+        made.append(text)
+        return "kept"
+
+    def keeps(text: str) -> str:
+        return f"Thought: So.\nAction: keep\nAction Input: {json.dumps({'text': text})}"
+
+    agent = create_agent(
+        held(keeps("a" * 2000), keeps("b" * 1900), "Thought: So.\nFinal Answer: done"),
+        [guard(keep, ToolPolicy(untrusted=False))],
+    )
+    with handling(spy := Spy()):
+        result = agent.invoke("Keep it.")
+    assert made == ["b" * 1900]
+    assert "its argument 'text' is too long" in spy.shown[1][-1].text
+    assert result["answer"] == "done"

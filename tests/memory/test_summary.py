@@ -146,6 +146,17 @@ def test_failure_leaves_the_previous_summary_in_force(caplog: pytest.LogCaptureF
     assert memory.view(turns(4)) == [summary_message("third")]
 
 
+def test_a_summary_that_was_cut_is_told() -> None:
+    def cut(_prompt: Any) -> AIMessage:
+        return AIMessage("He asked and", response_metadata={"finish_reason": "length"})
+
+    memory = SummaryMemory(RunnableLambda(cut))
+    memory.update(turns(2))
+    memory.settle()
+    assert memory.view(turns(2)) == [summary_message("He asked and")]
+    assert ["cut at max_tokens" in warning for warning in memory.warnings()] == [True]
+
+
 def test_what_does_not_fit_is_summed_up_in_pieces() -> None:
     lengths: list[int] = []
 

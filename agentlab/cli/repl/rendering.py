@@ -31,6 +31,7 @@ _CUT_SHORT = {
     "tokens": "as many tokens as it may use",
     "seconds": "no time was left",
     "repeated": "it made the same call again and again",
+    "max_tokens": "the answer has as many tokens as it may have",
     "malformed": "the model's last replies were neither a call nor an answer",
 }
 
@@ -95,6 +96,10 @@ class TurnWriter:
     def _say_cut(self, value: Any) -> None:
         """That an agent's answer was made at a limit."""
         stopped = getattr(value, "response_metadata", {}).get("stopped")
+        if stopped is None and hasattr(value, "response_metadata"):
+            from agentlab.models._structured import was_cut
+
+            stopped = "max_tokens" if was_cut(value) else None
         if why := _CUT_SHORT.get(stopped if isinstance(stopped, str) else ""):
             self._pause()
             self._console.note(f"warning: cut short: {why}")
