@@ -19,11 +19,11 @@ def as_result(value: dict[str, Any], usage: Usage) -> dict[str, Any]:
 
     ``messages`` is what the turn adds to a conversation; the thoughts are no part of it.
     """
-    used = {"input_tokens": usage.input_tokens, "output_tokens": usage.output_tokens}
     answer = AIMessage(
         str(value["answer"]),
         usage_metadata=UsageMetadata(
-            **used,
+            input_tokens=usage.input_tokens,
+            output_tokens=usage.output_tokens,
             total_tokens=usage.input_tokens + usage.output_tokens,
             input_token_details={"cache_read": usage.cached_tokens},
         ),
@@ -31,7 +31,11 @@ def as_result(value: dict[str, Any], usage: Usage) -> dict[str, Any]:
     )
     return {
         **value,
-        "usage": {**used, "model_calls": usage.model_calls},
+        "usage": {
+            "input_tokens": usage.input_tokens,
+            "output_tokens": usage.output_tokens,
+            "model_calls": usage.model_calls,
+        },
         "messages": [answer],
     }
 
