@@ -2,7 +2,8 @@
 
 It speaks SearXNG's protocol on loopback and knows one answer. Then, in another terminal::
 
-    AGENTLAB_SEARCH_URL=http://127.0.0.1:8899 agentlab test scenarios/agents.yaml -k price --record all
+    export AGENTLAB_SEARCH_URL=http://127.0.0.1:8899
+    agentlab test scenarios/agents.yaml -k price --record all
 """
 
 from __future__ import annotations

@@ -95,8 +95,9 @@ class TurnWriter:
 
     def _say_cut(self, value: Any) -> None:
         """That an agent's answer was made at a limit."""
-        stopped = getattr(value, "response_metadata", {}).get("stopped")
-        if stopped is None and hasattr(value, "response_metadata"):
+        told = getattr(value, "response_metadata", {})
+        stopped = told.get("stopped")
+        if stopped is None and "model_calls" in told:
             from agentlab.models._structured import was_cut
 
             stopped = "max_tokens" if was_cut(value) else None
