@@ -75,8 +75,11 @@ class Attempt(Protocol):
 class Strategy(Protocol):
     """How a model takes steps: with native tool calls, or in text."""
 
-    def attempt(self, view: View, reminders: Sequence[BaseMessage]) -> Attempt:
-        """A call for the next step; ``reminders`` are replies that were none, and what was said."""
+    def attempt(self, view: View, reminders: Sequence[BaseMessage], *, more: bool) -> Attempt:
+        """A call for the next step; ``reminders`` are replies that were none, and what was said.
+
+        Without ``more`` calls after it, it has to be a whole step.
+        """
 
 
 def ask(
@@ -157,7 +160,8 @@ class _Asking:
 
     def attempt(self) -> Attempt:
         self._calls += 1
-        self._now = self._rest or self._strategy.attempt(self._view, self._reminders)
+        more = self._calls < self._most
+        self._now = self._rest or self._strategy.attempt(self._view, self._reminders, more=more)
         return self._now
 
     def ended(self, show: Show) -> AIMessage | None:

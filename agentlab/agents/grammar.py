@@ -37,15 +37,15 @@ _LONGEST_LIST = 50  # items
 _MARGIN = 16  # characters of a token
 
 
-def step_grammar(tools: Sequence[BaseTool], *, final: bool = False) -> str:
+def step_grammar(tools: Sequence[BaseTool], *, final: bool = False, whole: bool = False) -> str:
     """A Lark grammar: a thought, then a call of one of ``tools`` or the answer.
 
     A thought may end without either: a model that thinks it has answered, say in a box, and may not
     end goes on in circles until it is cut. :func:`rest_grammar` is for what such a step lacks.
-    With ``final`` only the answer may follow, and must.
+    With ``whole`` one of them must follow, and with ``final`` the answer.
     """
     callable_tools = () if final else tuple(tools)
-    then = f'("\\n" ({_ways(callable_tools)}))' + ("" if final else "?")
+    then = f'("\\n" ({_ways(callable_tools)}))' + ("" if final or whole else "?")
     lines = [
         f'start: "Thought: " FIRST ("\\n" LINE){{0,{_MOST_LINES - 1}}} {then}',
         rf"FIRST: /[^\s\x00-\x1f][^\n\x00-\x1f]{{0,{_LONGEST_LINE - 1}}}/",

@@ -48,7 +48,7 @@ class NativeSteps:
         self._alone: Runnable[Any, Any] = model.bind(**bound) if bound else model
         self._with_tools = model.bind_tools(list(tools), **bound) if tools else self._alone
 
-    def attempt(self, view: View, reminders: Sequence[BaseMessage]) -> NativeAttempt:
+    def attempt(self, view: View, reminders: Sequence[BaseMessage], *, more: bool) -> NativeAttempt:
         """See :class:`~agentlab.agents.asking.Strategy`."""
         rendered = self._prompt.render({"input": view.task, "history": view.history})
         messages = [*with_system(rendered, self._notice), *view.steps, *reminders]

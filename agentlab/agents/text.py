@@ -63,18 +63,19 @@ class TextSteps:
         self._notice = notice
         self._constrained = constrained
         self._calculates = any(tool.name == CALCULATOR for tool in tools)
-        self._bound: dict[bool, Runnable[Any, Any]] = {False: model, True: model}
+        self._bound = dict.fromkeys(("step", "whole", "final"), model)
         if constrained:
             self._bound = {
-                last: model.bind(lark=step_grammar(self._tools, final=last))
-                for last in (False, True)
+                "step": model.bind(lark=step_grammar(self._tools)),
+                "whole": model.bind(lark=step_grammar(self._tools, whole=True)),
+                "final": model.bind(lark=step_grammar(self._tools, final=True)),
             }
             self._rests = {
                 last: model.bind(lark=rest_grammar([] if last else self._tools))
                 for last in (False, True)
             }
 
-    def attempt(self, view: View, reminders: Sequence[BaseMessage]) -> TextAttempt:
+    def attempt(self, view: View, reminders: Sequence[BaseMessage], *, more: bool) -> TextAttempt:
         """See :class:`~agentlab.agents.asking.Strategy`."""
         messages = [*self._messages(view), *reminders]
         if view.last:
@@ -83,7 +84,7 @@ class TextSteps:
         reader = StepReader(self._tools, exact=self._constrained)
         may_call = bool(self._tools) and not view.last
         return TextAttempt(
-            self._bound[view.last],
+            self._bound["final" if view.last else "step" if more else "whole"],
             messages,
             reader,
             may_call=may_call,

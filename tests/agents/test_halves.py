@@ -92,6 +92,20 @@ async def test_the_same_in_asynchronous_runs() -> None:
     assert (await agent.ainvoke("How many?"))["answer"] == "18"
 
 
+def test_on_the_last_call_of_a_step_it_has_to_be_whole() -> None:
+    bound: list[str] = []
+
+    class Noting(Held):
+        def _stream(self, *args: Any, **kwargs: Any) -> Any:
+            bound.append(kwargs["lark"].splitlines()[0])
+            return super()._stream(*args, **kwargs)
+
+    for most in (2, 3):
+        model = Noting(replies=["Thought: So.\nFinal Answer: 18"])
+        create_agent(model, ["calculator"], limits=Limits(model_calls=most)).invoke("How many?")
+    assert [line.endswith("?") for line in bound] == [False, True]
+
+
 @pytest.mark.parametrize(
     ("text", "whole"),
     [
