@@ -40,8 +40,9 @@ class Agent(Runnable[Any, Any]):
     - ``messages``: what the run adds to the history, the task first;
     - ``steps``: the calls made, each with ``thought``, ``tool``, ``args``, ``result``, ``error``;
     - ``stopped``: the limit that cut the run short (``"steps"``, ``"model_calls"``,
-      ``"tool_calls"``, ``"tokens"``, ``"seconds"``, ``"repeated"``, or ``"malformed"`` where the
-      model's last replies were neither a call nor an answer), None where it came to its end.
+      ``"tool_calls"``, ``"tokens"``, ``"seconds"``, ``"repeated"``; ``"max_tokens"`` where the
+      answer was cut; or ``"malformed"`` where the last replies were neither a call nor an answer),
+      None where it came to its end.
     """
 
     takes_history = True

@@ -35,6 +35,7 @@ _LABEL = (
 _LONGEST_TEXT = 2_000  # characters
 _LONGEST_LIST = 50  # items
 _MARGIN = 16  # characters of a token
+_BOUNDS = {"maxLength", "enum", "const", "pattern", "format"}  # of a text
 
 
 def step_grammar(tools: Sequence[BaseTool], *, final: bool = False, whole: bool = False) -> str:
@@ -93,17 +94,29 @@ def _narrowed(tool: BaseTool) -> dict[str, Any]:
     return {**schema, "properties": {**schema["properties"], **narrow}}
 
 
-def filled(args: Mapping[str, Any]) -> list[str]:
-    """The arguments that fill the room of a text or list without a bound of its own, or nearly.
+def filled(args: Mapping[str, Any], properties: Mapping[str, Any]) -> list[str]:
+    """Which of ``args`` fill, or nearly, the room that :func:`bounded` gave them.
 
-    The last token that would have fitted in may have been too long for it.
+    The last token that would have fitted in may have been too long for it. ``properties`` are the
+    tool's own schemas: what sets a bound itself may be filled.
     """
     return [
         name
         for name, value in args.items()
         if (isinstance(value, str) and len(value) >= _LONGEST_TEXT - _MARGIN)
         or (isinstance(value, list) and len(value) >= _LONGEST_LIST)
+        if _is_unbounded(properties.get(name, {}))
     ]
+
+
+def _is_unbounded(schema: Mapping[str, Any]) -> bool:
+    """Whether a text or list that ``schema`` allows has no end of its own."""
+    alternatives = [*schema.get("anyOf", ()), *schema.get("oneOf", ())]
+    if any(map(_is_unbounded, alternatives)):
+        return True
+    return (schema.get("type") == "string" and not schema.keys() & _BOUNDS) or (
+        schema.get("type") == "array" and "maxItems" not in schema
+    )
 
 
 def bounded(schema: Any) -> Any:
@@ -120,7 +133,7 @@ def bounded(schema: Any) -> Any:
     for key in ("const", "enum"):
         if key in schema:
             changed[key] = schema[key]
-    free = not changed.keys() & {"maxLength", "enum", "const", "pattern", "format"}
+    free = not changed.keys() & _BOUNDS
     if changed.get("type") == "string" and free:
         changed["maxLength"] = _LONGEST_TEXT
     if changed.get("type") == "array":

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -64,7 +64,10 @@ class TextSteps:
         self._constrained = constrained
         self._calculates = any(tool.name == CALCULATOR for tool in tools)
         self._bound = dict.fromkeys(("step", "whole", "final"), model)
+        # Of each tool whose arguments the grammar bounds, what they are.
+        self._properties: dict[str, Any] = {}
         if constrained:
+            self._properties = {tool.name: arguments(tool)["properties"] for tool in self._tools}
             self._bound = {
                 "step": model.bind(lark=step_grammar(self._tools)),
                 "whole": model.bind(lark=step_grammar(self._tools, whole=True)),
@@ -90,6 +93,7 @@ class TextSteps:
             may_call=may_call,
             checked=checked,
             rest=self._rests_of(view) if self._constrained else None,
+            held=self._properties,
         )
 
     def _rests_of(self, view: View) -> Callable[[list[BaseMessage], str], TextAttempt]:
@@ -105,6 +109,7 @@ class TextSteps:
                 StepReader(tools, exact=True),
                 may_call=bool(tools),
                 thought=thought,
+                held=self._properties,
             )
 
         return rest
@@ -135,12 +140,14 @@ class TextAttempt:
         checked: bool = False,
         rest: Callable[[list[BaseMessage], str], TextAttempt] | None = None,
         thought: str = "",
+        held: Mapping[str, Any] | None = None,
     ) -> None:
         self.runnable = runnable
         self.messages = messages
         self.message: AIMessage | None = None
         self._may_call = may_call
         self._make_rest = rest
+        self._held_to = held or {}
         self.rest: TextAttempt | None = None
         self._thought = thought  # of the call before, where this one has none of its own
         self._reader = reader
@@ -223,7 +230,7 @@ class TextAttempt:
 
     def _full(self, step: Step) -> str:
         """What is wrong with a call where the grammar may have ended a text before its end."""
-        names = filled(step.args or {}) if self._make_rest or self._thought else []
+        names = filled(step.args or {}, self._held_to.get(step.name, {}))
         return f"its argument {names[0]!r} is too long: write less" if names else ""
 
     def _rest_of(self, thought: str) -> TextAttempt | None:

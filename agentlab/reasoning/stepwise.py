@@ -157,9 +157,7 @@ class ChainOfThought(Reasoning):
             thinking = yield from self._by_schema(messages)
             finished = True
         else:
-            # The answer is told once it is whole: it may be cut, and asked for again.
-            reader = ThinkingReader(tells_answer=False)
-            message = yield Ask(self._bound(), messages, reader.take)
+            message = yield Ask(self._bound(), messages, ThinkingReader().take)
             cut = message.response_metadata.get("finish_reason") == "length"
             thinking = read_thinking(str(message.text), cut=cut)
             finished = not cut

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from agentlab.events import Event, Thought, Token
+from agentlab.events import Event, Thought
 from agentlab.reasoning.answers import AnswerKind
 
 MARK = "\nAnswer: "
@@ -70,33 +70,23 @@ def read_thinking(text: str, *, cut: bool) -> Thinking:
 
 
 class ThinkingReader:
-    """Tells a thought and an answer as their chunks come.
+    """Tells a thought as its chunks come.
 
-    Unless it ``tells_answer``, the thought alone: an answer that is respelled is told once whole.
+    The answer behind it is not told: it may be cut and asked for again, or be respelled.
     """
 
-    def __init__(self, *, tells_answer: bool = True) -> None:
-        self._tells_answer = tells_answer
+    def __init__(self) -> None:
         self._held = ""  # what may be the beginning of the mark
         self._answering = False
 
     def take(self, chunk: Any) -> Iterator[Event]:
         """The events of ``chunk``."""
-        text = str(chunk.text)
         if self._answering:
-            if text and self._tells_answer:
-                yield Token(text)
             return
-        before, mark, after = (self._held + text).partition(MARK)
-        if mark:
-            self._answering = True
-            self._held = ""
-            if before:
-                yield Thought(before)
-            if after and self._tells_answer:
-                yield Token(after)
-            return
-        kept = next((n for n in range(len(MARK) - 1, 0, -1) if before.endswith(MARK[:n])), 0)
-        shown, self._held = before[: len(before) - kept], before[len(before) - kept :]
+        shown, mark, _ = (self._held + str(chunk.text)).partition(MARK)
+        self._answering = bool(mark)
+        if not mark:
+            kept = next((n for n in range(len(MARK) - 1, 0, -1) if shown.endswith(MARK[:n])), 0)
+            shown, self._held = shown[: len(shown) - kept], shown[len(shown) - kept :]
         if shown:
             yield Thought(shown)

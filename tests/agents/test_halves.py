@@ -11,7 +11,7 @@ from langchain_core.tools import tool
 
 from agentlab import ToolPolicy, create_agent, handling
 from agentlab.agents import Limits
-from agentlab.agents.grammar import rest_grammar, step_grammar
+from agentlab.agents.grammar import filled, rest_grammar, step_grammar
 from agentlab.events import Thought, Token
 from agentlab.tools import guard
 from tests.agents.parts import Held, Spy, accepts, of, reading, run
@@ -133,9 +133,9 @@ def test_a_model_that_answers_within_its_thought_is_asked_for_the_rest(
     result = create_agent(model, [reading("blue", "look_up")], max_steps=2).invoke(
         "Explain at length why the sky is blue."
     )
-    calls, malformed, _ = counted(result)
-    assert calls >= 1
-    assert malformed == 0
+    said = [m.response_metadata for m in result["messages"] if m.type == "ai"]
+    assert sum(m["model_calls"] for m in said) > len(said), "a rest was asked for"
+    assert [m["malformed"] for m in said] == [0] * len(said)
     assert result["answer"]
 
 
@@ -176,3 +176,19 @@ def test_a_text_that_fills_the_room_of_an_argument_is_not_given_to_the_tool() ->
     assert made == ["b" * 1900]
     assert "its argument 'text' is too long" in spy.shown[1][-1].text
     assert result["answer"] == "done"
+
+
+@pytest.mark.parametrize(
+    ("schema", "value", "full"),
+    [
+        ({"type": "string"}, "a" * 1990, True),
+        ({"type": "string"}, "a" * 1900, False),
+        ({"anyOf": [{"type": "string"}, {"type": "null"}]}, "a" * 2000, True),
+        ({"type": "string", "maxLength": 5000}, "a" * 3000, False),
+        ({"type": "array"}, [1] * 50, True),
+        ({"type": "array", "maxItems": 80}, [1] * 60, False),
+        ({}, "a" * 2000, False),  # bounds nothing, so it was written to its end
+    ],
+)
+def test_what_fills_its_room(schema: dict[str, Any], value: Any, full: bool) -> None:
+    assert filled({"x": value}, {"x": schema}) == (["x"] if full else [])

@@ -176,7 +176,7 @@ def test_a_cut_answer_is_none() -> None:
 def test_however_it_is_cut_into_chunks_it_is_told_alike(
     thought: str, answer: str, data: st.DataObject
 ) -> None:
-    text = thought.replace(MARK, "") + MARK + answer
+    text = whole = thought.replace(MARK, "") + MARK + answer
     before, _, after = text.partition(MARK)
     reader, told = ThinkingReader(), []
     while text:
@@ -184,7 +184,8 @@ def test_however_it_is_cut_into_chunks_it_is_told_alike(
         told += list(reader.take(AIMessageChunk(text[:size])))
         text = text[size:]
     assert "".join(e.text for e in told if isinstance(e, Thought)) == before
-    assert "".join(e.text for e in told if isinstance(e, Token)) == after
+    assert kinds(told) == ["Thought"] * len(told), "the answer is told once it is whole"
+    assert read_thinking(whole, cut=False).answer == after.strip()
 
 
 def test_the_grammar_compiles_for_every_kind() -> None:
