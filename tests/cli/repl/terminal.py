@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
+import signal
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -36,7 +38,12 @@ class Terminal:
             program[0],
             [*program[1:], *arguments],
             cwd=str(cwd),
-            env={**os.environ, "TERM": "xterm-256color", **environment},
+            env={
+                **os.environ,
+                "TERM": "xterm-256color",
+                "PYTHONFAULTHANDLER": "1",  # for _stuck
+                **environment,
+            },
             encoding="utf-8",
             dimensions=(rows, columns),
         )
@@ -129,7 +136,21 @@ class Terminal:
                 self.read(1)
             except pexpect.EOF:
                 break
+        else:
+            raise AssertionError(f"it did not end:\n{self._stuck()}")
+        # The terminal is let go before the process can be waited for, and a close in between
+        # would hang up on it.
+        while self.child.isalive() and time.monotonic() < end:
+            time.sleep(0.05)
         self.child.close()
         code = self.child.exitstatus
-        assert code is not None, self.child.signalstatus
+        assert code is not None, f"ended by signal {self.child.signalstatus}:\n{self.text}"
         return int(code)
+
+    def _stuck(self) -> str:
+        """What is on the screen, and where each thread is; the program ends by it."""
+        self.child.kill(signal.SIGABRT)
+        with contextlib.suppress(pexpect.EOF):
+            for _ in range(20):
+                self.read(0.5)
+        return self.text
