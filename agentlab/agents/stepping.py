@@ -127,7 +127,7 @@ class Stepper:
                 if not steps:
                     raise
                 notes = plan.room.notes(steps)
-                told = sum_up(self._writer, self._summary, plan.task, notes)
+                told = sum_up(self._writer, self._summary, plan.task, notes, plan.room)
                 plan.summed_up(told, steps)
 
     async def _afitting(self, plan: _Plan) -> AIMessage:
@@ -143,7 +143,7 @@ class Stepper:
                 if not steps:
                     raise
                 notes = plan.room.notes(steps)
-                told = await asum_up(self._writer, self._summary, plan.task, notes)
+                told = await asum_up(self._writer, self._summary, plan.task, notes, plan.room)
                 plan.summed_up(told, steps)
 
 
@@ -227,13 +227,10 @@ class _Plan:
     def cut(self) -> AIMessage:
         """The answer, as far as it had come."""
         self._hand_over()
-        return self._marked(AIMessage("".join(self._shown)))
+        return self._marked(self.room.counted(AIMessage("".join(self._shown))))
 
     def done(self, message: AIMessage) -> AIMessage:
-        calls = int(message.response_metadata.get("model_calls", 1)) + self.room.model_calls
-        self.room.model_calls = 0
-        message.response_metadata = {**message.response_metadata, "model_calls": calls}
-        return self._marked(message)
+        return self._marked(self.room.counted(message))
 
     def _marked(self, message: AIMessage) -> AIMessage:
         if self.stopped is None and (message.tool_calls or message.text.strip()):

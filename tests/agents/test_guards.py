@@ -6,6 +6,7 @@ import time
 from typing import Any
 
 import pytest
+from langchain_core.callbacks import UsageMetadataCallbackHandler
 from langchain_core.tools import tool
 
 from agentlab import Limits, ToolPolicy, create_agent, handling
@@ -196,6 +197,13 @@ class Small(Spy):
             self._look(call)
         return proceed()
 
+    async def astream(self, call: Any, proceed: Any) -> Any:
+        if call.kind == "model":
+            self._look(call)
+            self.shown.append(list(call.arguments["messages"]))
+        async for chunk in proceed():
+            yield chunk
+
     def _look(self, call: Any) -> None:
         size = sum(len(m.text) for m in call.arguments["messages"])
         if size > self.most:
@@ -240,18 +248,32 @@ def test_a_context_that_stays_full_is_summed_up() -> None:
     assert "BEGIN3" in small.texts()
 
 
+@pytest.mark.parametrize("asynchronous", [False, True])
+async def test_calls_that_sum_up_are_counted(asynchronous: bool) -> None:
+    """Their tokens too, so that a limit of tokens holds for them; of cut notes, whole lines."""
+    replies = [call("page", number=n) for n in range(7)]
+    say = "- One is 1.\n- Two is 2. And thr"
+    note = {"when": {"contains": "List what the notes found"}, "say": say, "repeat": True}
+    note["finish"] = "length"
+    agent = create_agent(native(note, *replies, "Done."), pages(7, 500))
+
+    counter = UsageMetadataCallbackHandler()
+    with handling(small := Small(2_300)):
+        config: Any = {"callbacks": [counter]}
+        result = await agent.ainvoke("Go.", config) if asynchronous else agent.invoke("Go.", config)
+    assert "- One is 1.\n- Two is 2. […]" in "\n".join(m.text for m in small.shown[-1])
+    steps = [m for m in result["messages"] if m.type == "ai"]
+    calls = sum(m.response_metadata.get("model_calls", 1) for m in steps)
+    assert calls > len(steps)
+    read = sum(m.usage_metadata["total_tokens"] for m in steps)
+    assert read == sum(u["total_tokens"] for u in counter.usage_metadata.values())
+
+
 async def test_a_full_context_is_shortened_asynchronously() -> None:
     replies = [call("page", number=n) for n in range(4)]
     agent = create_agent(native(*replies, "Done."), pages(4, 500))
 
-    class AsyncSmall(Small):
-        async def astream(self, call: Any, proceed: Any) -> Any:
-            if call.kind == "model":
-                self._look(call)
-            async for chunk in proceed():
-                yield chunk
-
-    with handling(small := AsyncSmall(6_000)):
+    with handling(small := Small(6_000)):
         assert (await agent.ainvoke("Go."))["answer"] == "Done."
     assert small.refused
 
