@@ -27,6 +27,7 @@ SHORT = "Answer: "  # begins the line of the short answer, which is the first: a
 # written its sentences wants to end, and held to go on it rambles
 _SHORTEST = 80  # characters of it
 _FEW = "the answer in as few words as possible: a name, a date, a number, yes or no"
+_WIDE = "。！？"  # full stops of Chinese and Japanese
 _MARKS = re.compile(r"\s*((?:\[\d{1,4}(?:\s*,\s*\d{1,4})*\]\s*)+)")
 _LINE = re.compile(r"((?:\[\d{1,4}\])*)\s*(.*)", re.DOTALL)
 
@@ -56,39 +57,68 @@ def bound(
     """
     numbers = must or [source.number for source in sources]
     if form == "lines":
-        return model.bind(lark=grammar(numbers, must=bool(must), short=short))
+        texts = "\n".join(source.text for source in sources)
+        return model.bind(lark=grammar(numbers, texts, must=bool(must), short=short))
     if form == "native":
         data = [{"id": str(s.number), "data": {"text": s.shown}} for s in sources]
         return model.bind(documents=data)
     return model
 
 
-def grammar(numbers: Sequence[int], *, must: bool = False, short: bool = False) -> str:
+def grammar(
+    numbers: Sequence[int], texts: str = "", *, must: bool = False, short: bool = False
+) -> str:
     """A Lark grammar: lines that begin with one to three of ``numbers``.
 
     Or :data:`NOT_FOUND`, unless it ``must`` be lines. With ``short`` a line with the short answer
-    is before them.
+    is before them. Brackets and the full stops of Chinese and Japanese can be written where
+    ``texts``, the sources, have them.
     """
     ids = " | ".join(f'"[{number}]"' for number in numbers)
     none = "" if must else f'NONE: "{NOT_FOUND}"\n'
     first = ("" if must else "NONE | ") + ('SHORT "\\n" ' if short else "")
-    given = f'SHORT: "{SHORT}" {_text(_SHORTEST - 1)}/\n' if short else ""
+    given = f'SHORT: "{SHORT}" /{_text(texts, _SHORTEST - 1)}/\n' if short else ""
+    wide = any(mark in texts for mark in _WIDE)
+    if short and not wide:
+        sentence = _one_sentence(texts)
+    else:
+        end = f"[.!?{_WIDE}][」』”’）]?" if wide else "[.!?]"
+        sentence = _text(texts, _LONGEST) + end
     return (
         f'start: {first}sentence ("\\n" sentence){{0,{_MOST_SENTENCES - 1}}}\n'
         f"{none}{given}"
         'sentence: source{1,3} " " TEXT\n'
         f"source: {ids}\n"
-        f"TEXT: {_ONE_SENTENCE if short else f'{_text(_LONGEST)}[.!?]/'}\n"
+        f"TEXT: /{sentence}/\n"
     )
 
 
-# A full stop ends it where a space and no small letter follow: small models copy whole documents.
-_ONE_SENTENCE = r"/[^\[\]<>\s.!?]([^\[\]<>\n.!?]|[.!?]([^\[\]<>\s]| [a-z])){0,200}[.!?]/"
+def _one_sentence(texts: str) -> str:
+    """The pattern of one sentence.
+
+    A full stop ends it where a space and no small letter follow: small models copy whole documents.
+    """
+    never, brackets = _brackets(texts)
+    inner = rf"[^{never}\n.!?]|{brackets}[.!?]([^{never}\s]| [a-z])"
+    return rf"[^{never}\s.!?]({inner}){{0,200}}[.!?]"
 
 
-def _text(most: int) -> str:
-    """The pattern of a text without brackets, still open."""
-    return f"/[^\\[\\]<>\\s][^\\[\\]<>\\n]{{0,{most}}}"
+def _text(texts: str, most: int) -> str:
+    """The pattern of a text, still open."""
+    never, brackets = _brackets(texts)
+    inner = rf"({brackets}[^{never}\n])" if brackets else rf"[^{never}\n]"
+    return rf"[^{never}\s]{inner}{{0,{most}}}"
+
+
+def _brackets(texts: str) -> tuple[str, str]:
+    """What no character may be, and how brackets can be written all the same.
+
+    Never so that they look like a source's number, or like a control token.
+    """
+    never = "".join(mark for mark in "[]<>" if mark in "[<" or mark not in texts)
+    opening = r"\[[^\[\]<>\n0-9]|" if "[" in texts else ""
+    opening += r"<[^\[\]<>\n|]|" if "<" in texts else ""
+    return never.replace("[", r"\[").replace("]", r"\]"), opening
 
 
 def schema(numbers: Sequence[int], *, short: bool = False) -> dict[str, Any]:
@@ -154,8 +184,11 @@ def _of_line(line: str) -> Iterator[Claim]:
     if match is None or match[2] in ("", NOT_FOUND):
         return
     numbers = tuple(map(int, re.findall(r"\d+", match[1])))
-    for start, end in sentence_spans(match[2]):
-        yield Claim(match[2][start:end], numbers)
+    text = match[2]
+    if len(text) > _LONGEST + 1:  # its full stop was all that could be written there
+        text = f"{text[:-1].rstrip()}…"
+    for start, end in sentence_spans(text):
+        yield Claim(text[start:end], numbers)
 
 
 def of_json(value: Mapping[str, Any]) -> list[Claim]:

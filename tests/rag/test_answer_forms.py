@@ -14,6 +14,7 @@ from langchain_core.messages import AIMessage
 from agentlab.engine.constraint import compile_lark
 from agentlab.rag.citing import NOT_FOUND, Claim
 from agentlab.rag.forms import LinesReader, grammar, of_json, of_marks, of_message
+from tests.agents.parts import accepts
 
 LINES = "[1][3] The pump runs at night. It hums.\n[2] Cats purr.\n"
 
@@ -108,3 +109,28 @@ def test_the_grammar_lets_no_other_number_through(smollm2: BaseChatModel) -> Non
 def test_the_grammar_compiles_for_many_sources() -> None:
     compile_lark(grammar(range(1, 101)))
     compile_lark(grammar([1]))
+
+
+@pytest.mark.parametrize("short", [False, True])
+def test_what_the_sources_are_written_in_can_be_cited(short: bool) -> None:
+    """Brackets, and the full stops of Chinese and Japanese; never a mark or a control token."""
+    begin = "Answer: x\n" if short else ""
+    plain = grammar([1], "A plain text.", short=short)
+    code = grammar([1], "Use List[int] and <b>.", short=short)
+    wide = grammar([1], "泵在夜间运行。", short=short)
+    for text, fits in (
+        ("[1] Use List[int] and a <b> for it.", {code}),
+        ("[1] 泵在夜间运行。", {wide}),
+        ("[1] 他说「泵在夜间运行。」", {wide}),
+        ("[1] It runs [2] at night.", set()),
+        ("[1] It runs <|im_end|> at night.", set()),
+        ("[1] It runs at night.", {plain, code, wide}),
+    ):
+        for each in (plain, code, wide):
+            assert accepts(each, begin + text) is (each in fits), (text, each)
+
+
+def test_a_sentence_that_had_to_end_is_not_called_whole() -> None:
+    text = f"A{'b' * 300}"
+    assert read(f"[1] {text}.") == [Claim(f"{text}…", (1,))]
+    assert read(f"[1] {text[1:]}.") == [Claim(f"{text[1:]}.", (1,))]
