@@ -35,6 +35,7 @@ class Held:
     proposing: Any
     judging: Any
     concluding: Any
+    bounded: bool  # no thought can be longer than _LONGEST
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,15 +53,17 @@ class Asking:
         """``model`` as it is asked, made once for all searches."""
         judging = with_settings(model, {"temperature": 0.0})
         concluding = configured(model, self.prompts.answer.config)
+        bounded = holds(model) == "grammar"
         return Held(
             structured(
                 configured(model, self.prompts.propose.config),
-                _schema(self.breadth if holds(model) == "grammar" else None),
+                _schema(self.breadth if bounded else None),
             ),
             deciding(judging, list(self.scores)),
             concluding.bind(regex=self.kind.pattern)
             if holds(concluding) == "grammar"
             else structured(concluding, _answer_schema(self.kind)),
+            bounded,
         )
 
     def begin(self, held: Held, problem: str) -> Searching:
@@ -94,6 +97,8 @@ class Searching:
                 raise output["parsing_error"]
             return []  # a dead end: what was cut or malformed is never taken
         thoughts = output["parsed"]["thoughts"]
+        if self._held.bounded:  # one that fills its room was not ended by the model
+            thoughts = [f"{t.rstrip()}…" if len(t) >= _LONGEST else t for t in thoughts]
         new = dict.fromkeys(text.strip() for text in thoughts if text.strip())
         before = {step.text for step in node.path()}
         found = [Node(text, node.depth + 1, node) for text in new if text not in before][:count]

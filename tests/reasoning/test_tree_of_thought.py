@@ -52,6 +52,19 @@ def test_a_long_thought_and_one_too_many_of_a_hosted_model_end_nothing() -> None
     assert [child["text"] for child in result["tree"]["children"]] == [long, "b"]
 
 
+def test_a_thought_that_fills_its_room_is_not_called_whole(monkeypatch: Any) -> None:
+    monkeypatch.setattr("agentlab.reasoning.tree_asking.holds", lambda _: "grammar")
+    long = "a" * 240
+    replies = says(
+        *verdicts(f"{long}…:sure", "b:likely"),
+        proposals("", long, "b"),
+        {"when": {"last": "What is the answer?"}, "say": "done"},
+    )
+    result = tree_of_thought(replies, breadth=2, depth=1).invoke("p")
+    assert result["thoughts"] == [f"{long}…"]
+    assert result["answer"] == "done"
+
+
 def test_bfs_follows_all_that_is_left() -> None:
     asked = model(
         *verdicts("a:likely", "b:impossible", "aa:sure", "ab:likely"),

@@ -202,6 +202,8 @@ class MultiHop(Technique):
         read = [f"{d.metadata.get('title', '')} {d.page_content}" for d in fresh]
         known = "\n".join([task.question, *facts, *read])
         fact = " ".join(str(value["fact"]).split())
+        if len(str(value["fact"])) >= _FACT:
+            fact += "…"  # its room ended it, not the model
         # Elsewhere a capital need not be that of a name.
         checked = is_english(task.question)
         if fact and not (checked and has_made_up_name(fact, known)):

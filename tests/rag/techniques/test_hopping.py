@@ -45,6 +45,14 @@ def test_each_hop_searches_for_what_is_missing() -> None:
     assert as_mermaid(result["plan"]).count(" --> ") == 4
 
 
+def test_a_fact_that_fills_its_room_is_not_called_whole() -> None:
+    long = "Gull was directed by Mara Lind, ".ljust(240, "x")
+    hops = ({**HOPS[0], "fact": long}, HOPS[1])
+    model = saying(*hops, cited("Mara Lind was born in Tromso.", 2))
+    plan = as_text(multi_hop(model, Words()).invoke(QUESTION)["plan"])
+    assert f"hop 1 -> {long}… |" in plan
+
+
 def test_a_short_answer_too() -> None:
     last = {"short": "Tromso", **cited("Mara Lind was born in Tromso.", 2)}
     result = multi_hop(saying(*HOPS, last), Words(), short=True).invoke(QUESTION)
