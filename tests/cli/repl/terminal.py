@@ -128,7 +128,7 @@ class Terminal:
         self._screen.resize(rows, columns)
         self.child.setwinsize(rows, columns)
 
-    def end(self, seconds: float = 60) -> int:
+    def end(self, seconds: float = 120) -> int:
         """Read to the end; the exit code."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
