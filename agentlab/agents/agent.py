@@ -206,7 +206,7 @@ class Agent(Runnable[Any, Any]):
         """The thread to keep the run under, None for a run that is not kept.
 
         Raises:
-            ConfigError: one is named without a checkpointer, or the other way round.
+            ConfigError: there is a checkpointer, and no thread is named.
         """
         thread = (config.get("configurable") or {}).get("thread_id")
         if self._checkpointer is None:
@@ -214,7 +214,8 @@ class Agent(Runnable[Any, Any]):
         if not thread:
             raise ConfigError(
                 "a durable agent needs the name of the thread",
-                hint='config={"configurable": {"thread_id": "…"}}',
+                hint='config={"configurable": {"thread_id": "…"}}, and for a session '
+                'Session(agent.with_config(configurable={"thread_id": "…"}))',
             )
         return str(thread)
 

@@ -14,6 +14,7 @@ from langgraph.checkpoint.memory import InMemorySaver
 
 from agentlab import create_agent
 from agentlab.errors import ConfigError, RunError
+from agentlab.session import Session
 from tests.agents.parts import Effects, call, native
 
 DRIVER = Path(__file__).with_name("durable_driver.py")
@@ -64,6 +65,22 @@ def test_a_thread_goes_on() -> None:
     assert result["answer"] == "Again.", "it was shown what was said before"
     assert [m.text for m in result["messages"]] == ["And now?", "Again."]
     assert agent.resume("x") == result
+
+
+def test_a_session_names_its_thread_once() -> None:
+    effects = Effects()
+    model = native(
+        call("send", text="a"), "Sent.", {"when": {"contains": "Sent."}, "say": "Again."}
+    )
+    agent = create_agent(model, [effects.tool()], checkpointer=InMemorySaver())
+    with pytest.raises(ConfigError, match="the name of the thread") as told:
+        Session(agent).send("Send.")
+    assert "with_config" in told.value.hint
+    session = Session(agent.with_config(configurable={"thread_id": "x"}))
+    assert session.send("Send.").text == "Sent."
+    assert session.send("And now?").text == "Again."
+    assert agent.resume("x")["answer"] == "Again."
+    assert effects.done == ["a"]
 
 
 async def test_it_is_durable_asynchronously() -> None:
