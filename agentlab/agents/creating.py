@@ -47,12 +47,14 @@ def create_agent(
 
     A model with native tool calls uses them; any other writes its steps as text (ReAct), and a
     local model decodes them under a grammar made of the tools, so that a step is never malformed.
+    With ``prompt="agent/tools"`` a local model makes its calls as its chat template has them.
 
     Args:
         model: a chat model, also with parameters bound to it, or its spec.
         tools: tools, functions (with docstring and types), or names of tools.
-        prompt: ``agent/react`` for text, ``agent/tools`` for native calls, if None. With a prompt
-            that describes the tools itself, as ``agent/react`` does, steps are text.
+        prompt: ``agent/tools`` for native calls of hosted models, else ``agent/react`` for text, if
+            None. With a prompt that describes the tools itself, as ``agent/react`` does, steps are
+            text; with another one calls are native, where the model has such.
         memory: chooses what the model is shown of the history; one, or a text as ``"window:4"``.
         max_steps: how often the model may ask for tools; then it has to answer.
         limits: of calls, tokens and seconds; :class:`Limits` has the defaults.
@@ -68,7 +70,9 @@ def create_agent(
     _check(prompt, memory, limits, approve, checkpointer)
     bare, bound = _unbound(model)
     native = has_native_tools(bare)
-    loaded = load_prompt(prompt or (NATIVE_PROMPT if native else TEXT_PROMPT))
+    # Small models do better with steps in text (bench/AGENTS.md).
+    usual = NATIVE_PROMPT if native and not _takes_grammars(bare) else TEXT_PROMPT
+    loaded = load_prompt(prompt or usual)
     required = {name for name, variable in loaded.variables.items() if variable.required}
     native = native and not required & TOOL_VARIABLES
     if others := required - {"input"} - (frozenset() if native else TOOL_VARIABLES):

@@ -27,11 +27,12 @@ from langchain_core.messages.ai import UsageMetadata, add_usage
 from langchain_core.runnables import Runnable
 from langchain_core.tools import BaseTool
 
-from agentlab.agents.grammar import arguments, filled, rest_grammar, step_grammar
+from agentlab.agents.grammar import arguments, rest_grammar, step_grammar
 from agentlab.agents.reading import Step, StepReader
 from agentlab.agents.views import NOW, View, with_last_words, with_system
 from agentlab.calculator.equations import Wrong, wrong_equations
 from agentlab.events import Event, Token
+from agentlab.models._arguments import filled
 from agentlab.models._structured import ENDED, was_cut
 from agentlab.prompts import Prompt
 

@@ -189,18 +189,24 @@ def _tokenizer(weights: Weights) -> LLTokenizer:
     return found
 
 
+def _is_no_text(weights: Weights, token: int) -> bool:
+    """Whether a grammar's text never is ``token``: only its number, ``<[7]>``, is."""
+    attributes = llama.llama_vocab_get_attr(weights.vocab, token)
+    if attributes & llama.LLAMA_TOKEN_ATTR_CONTROL:
+        return True
+    piece = weights.raw_piece(token)
+    added = attributes & llama.LLAMA_TOKEN_ATTR_USER_DEFINED
+    return bool(added and piece.startswith(b"<") and piece.endswith(b">"))
+
+
 def _read_tokenizer(weights: Weights) -> LLTokenizer:
     from llguidance import LLTokenizer
 
     tokens = []
     for token in range(weights.n_vocab):
         piece = weights.raw_piece(token)
-        attributes = llama.llama_vocab_get_attr(weights.vocab, token)
-        added = attributes & llama.LLAMA_TOKEN_ATTR_USER_DEFINED
-        marked = added and piece.startswith(b"<") and piece.endswith(b">")
-        if attributes & llama.LLAMA_TOKEN_ATTR_CONTROL or marked:
-            piece = b"\xff" + piece  # how llguidance knows a token that is no text
-        tokens.append(piece)
+        # A mark before it is how llguidance knows a token that is no text.
+        tokens.append(b"\xff" + piece if _is_no_text(weights, token) else piece)
     return LLTokenizer.from_llamacpp(  # type: ignore[attr-defined,no-any-return]  # not in its stub
         tokens=tokens,
         vocab_ptr=weights.vocab,
@@ -258,8 +264,15 @@ class _GuidanceMatcher:
         if self._matcher.is_stopped():
             return ()
         tokens = self._matcher.compute_ff_tokens()
-        ends = (i for i, token in enumerate(tokens) if self._weights.ends_generation(token))
-        return tokens[: next(ends, len(tokens))]
+        # It cuts the forced text into tokens as llama.cpp does, so it may name some that it then
+        # refuses, such as <tool_call>.
+        for place, token in enumerate(tokens):
+            if self._weights.ends_generation(token) or not self._takes(tokens[: place + 1]):
+                return tokens[:place]
+        return tokens
+
+    def _takes(self, tokens: list[int]) -> bool:
+        return self._matcher.validate_tokens(tokens) == len(tokens)
 
     @property
     def finished(self) -> bool:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 from importlib.metadata import version
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, Field
+
+from agentlab.models.files import check_gguf
 
 if TYPE_CHECKING:
     from agentlab.engine import ContextOptions, LoadOptions
@@ -65,3 +69,11 @@ def build_key(model: LoadParameters) -> dict[str, Any]:
         **{name: getattr(model, name) for name in own},
         "deterministic": model.deterministic is not False,
     }
+
+
+# LangChain asks for a model's identity at every call: the file is read once, not each time.
+@functools.lru_cache(maxsize=64)
+def own_template(path: Path, _stamp: tuple[int, ...]) -> str | None:
+    """The chat template in the file ``path``, None where it has none."""
+    source = check_gguf(path).metadata.get("tokenizer.chat_template")
+    return source if isinstance(source, str) else None

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from langchain_core.messages import AIMessage, AIMessageChunk
 from langchain_core.messages.ai import InputTokenDetails, UsageMetadata
+from langchain_core.messages.tool import ToolCall, ToolCallChunk, tool_call_chunk
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 
 if TYPE_CHECKING:
     from agentlab.engine import Piece, Request, Timings, TokenLogprob
+    from agentlab.models._gguf_tools import CallReader
 
 
 def message_of(pieces: Sequence[Piece], request: Request, model: str) -> AIMessage:
@@ -39,23 +42,47 @@ def result_of(answers: Sequence[AIMessage]) -> ChatResult:
     )
 
 
-def chunk_of(piece: Piece, request: Request, model: str, *, first: bool) -> ChatGenerationChunk:
-    """One piece of a streamed answer.
+class Chunks:
+    """Makes chunks of the pieces of an answer to ``request``, as they come.
 
     The first one counts what was read and the last what was written: where the stream is closed
     before its end, what it read is known all the same.
     """
-    metadata: dict[str, Any] = _metadata(piece, request, model) if piece.finish else {}
-    if piece.logprobs:
-        metadata["logprobs"] = _openai_logprobs(piece.logprobs)
-    message = AIMessageChunk(
-        content=piece.text,
-        response_metadata=metadata,
-        usage_metadata=_usage_of(piece, len(request.tokens) if first else 0),
-        chunk_position="last" if piece.finish else None,
-    )
-    info = {"finish_reason": piece.finish} if piece.finish else None
-    return ChatGenerationChunk(message=message, generation_info=info)
+
+    def __init__(self, request: Request, model: str, reader: CallReader | None) -> None:
+        self._request = request
+        self._model = model
+        self._reader = reader
+        self._read = len(request.tokens)
+
+    def of(self, piece: Piece) -> ChatGenerationChunk:
+        """One piece; the last one has the tool calls."""
+        metadata: dict[str, Any] = (
+            _metadata(piece, self._request, self._model) if piece.finish else {}
+        )
+        if piece.logprobs:
+            metadata["logprobs"] = _openai_logprobs(piece.logprobs)
+        text, calls = piece.text, list[ToolCall]()
+        if self._reader is not None:
+            text = self._reader.take(text)
+            if piece.finish:
+                rest, calls = self._reader.end()
+                text += rest
+        message = AIMessageChunk(
+            content=text,
+            tool_call_chunks=[_chunk_of_call(n, call) for n, call in enumerate(calls)],
+            response_metadata=metadata,
+            usage_metadata=_usage_of(piece, self._read),
+            chunk_position="last" if piece.finish else None,
+        )
+        self._read = 0
+        info = {"finish_reason": piece.finish} if piece.finish else None
+        return ChatGenerationChunk(message=message, generation_info=info)
+
+
+def _chunk_of_call(index: int, call: ToolCall) -> ToolCallChunk:
+    arguments = json.dumps(call["args"], ensure_ascii=False)
+    return tool_call_chunk(name=call["name"], args=arguments, id=call["id"], index=index)
 
 
 def _usage_of(piece: Piece, read: int) -> UsageMetadata | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
@@ -14,17 +14,21 @@ if TYPE_CHECKING:
 
 
 class Marks:
-    """Control tokens in messages, replaced by marks while the template works on them."""
+    """Control tokens in messages and tools, replaced by marks while the template works on them."""
 
-    def __init__(self, turns: list[Turn], vocabulary: Vocabulary) -> None:
-        self._open, self._close = _unused(json.dumps(turns, ensure_ascii=False, default=str), 2)
+    def __init__(
+        self, turns: list[Turn], vocabulary: Vocabulary, tools: Sequence[Turn] = ()
+    ) -> None:
+        written = json.dumps([turns, tools], ensure_ascii=False, default=str)
+        self._open, self._close = _unused(written, 2)
         self._texts: list[str] = []
         # What the assistant wrote may hold added tokens (`<think>`) that templates look for.
-        own = _any_of(frozenset(vocabulary.control_tokens))
-        foreign = _any_of(frozenset(vocabulary.added_tokens))
+        own = any_of(frozenset(vocabulary.control_tokens))
+        foreign = any_of(frozenset(vocabulary.added_tokens))
         self.turns: list[Turn] = [
             self._mark(turn, own if turn["role"] == "assistant" else foreign) for turn in turns
         ]
+        self.tools: list[Turn] = [self._mark(tool, foreign) for tool in tools]
 
     def _mark(self, value: Any, tokens: re.Pattern[str]) -> Any:
         if isinstance(value, str):
@@ -52,7 +56,8 @@ class Marks:
 
 
 @lru_cache(maxsize=32)
-def _any_of(texts: frozenset[str]) -> re.Pattern[str]:
+def any_of(texts: frozenset[str]) -> re.Pattern[str]:
+    """A pattern of any of ``texts``, the longest first."""
     longest_first = sorted(texts, key=lambda text: (-len(text), text))
     return re.compile("|".join(map(re.escape, longest_first)) or r"(?!)")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing, closing
 from dataclasses import replace
 from pathlib import Path
@@ -15,38 +15,32 @@ from langchain_core.language_models import BaseChatModel, LanguageModelInput
 from langchain_core.messages import BaseMessage
 from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from langchain_core.runnables import Runnable
+from langchain_core.utils.function_calling import convert_to_openai_tool
 from pydantic import ConfigDict, PrivateAttr, ValidationError
 
 from agentlab.errors import ConfigError
 from agentlab.models._gguf_answers import aanswers, answers
 from agentlab.models._gguf_format import FORMATS, constraint_of, structured
-from agentlab.models._gguf_loading import LoadParameters, build_key
+from agentlab.models._gguf_loading import LoadParameters, build_key, own_template
 from agentlab.models._gguf_parameters import (
     PER_CALL,
     CallParameters,
     call_parameters,
     wrong_parameter,
 )
-from agentlab.models._gguf_reply import chunk_of, result_of
+from agentlab.models._gguf_reply import Chunks, result_of
+from agentlab.models._gguf_tools import TOOLS, BindsTools, CallReader, calling_of
 from agentlab.models._parameters import check_parameters
 from agentlab.models.checksums import known_sha256, stamp_of
 from agentlab.models.files import check_gguf
 from agentlab.models.template import CHATML, ChatTemplate
 from agentlab.offline import is_offline, raise_if_offline
 
-
-# LangChain asks for a model's identity at every call: the file is read once, not each time.
-@functools.lru_cache(maxsize=64)
-def _own_template(path: Path, _stamp: tuple[int, ...]) -> str | None:
-    source = check_gguf(path).metadata.get("tokenizer.chat_template")
-    return source if isinstance(source, str) else None
-
-
 if TYPE_CHECKING:  # a replay makes the model and never needs llama.cpp
     from agentlab.engine import Constraint, Engine, Request
 
 
-class GGUFChatModel(CallParameters, LoadParameters, BaseChatModel):
+class GGUFChatModel(CallParameters, LoadParameters, BindsTools):
     """A chat model over llama.cpp, loaded when first asked. Make it with ``load_model``.
 
     Same messages, parameters and seed give the same tokens on one machine and build, whatever ran
@@ -160,11 +154,11 @@ class GGUFChatModel(CallParameters, LoadParameters, BaseChatModel):
             return CHATML
         if self.chat_template is not None:
             return self.chat_template
-        return _own_template(self.path, stamp_of(self.path))
+        return own_template(self.path, stamp_of(self.path))
 
-    def render(self, messages: Sequence[BaseMessage]) -> str:
-        """Exactly the text that the model reads for ``messages``."""
-        return self.template.text(messages)
+    def render(self, messages: Sequence[BaseMessage], tools: Sequence[Any] = ()) -> str:
+        """Exactly the text that the model reads for ``messages``, when ``tools`` are bound."""
+        return self.template.text(messages, [convert_to_openai_tool(tool) for tool in tools])
 
     def get_num_tokens(self, text: str) -> int:
         """How many tokens ``text`` has, by the model's own tokenizer."""
@@ -174,7 +168,8 @@ class GGUFChatModel(CallParameters, LoadParameters, BaseChatModel):
         self, messages: Sequence[BaseMessage], tools: Sequence[Any] | None = None
     ) -> int:
         """How many tokens the prompt made of ``messages`` has, template included."""
-        return len(self.template.tokens(messages))
+        given = [convert_to_openai_tool(tool) for tool in tools or ()]
+        return len(self.template.tokens(messages, given))
 
     def log_likelihood(self, messages: LanguageModelInput, answer: str) -> dict[str, Any]:
         """How likely ``answer`` is after ``messages``, in one pass.
@@ -255,9 +250,10 @@ class GGUFChatModel(CallParameters, LoadParameters, BaseChatModel):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        requests = self._requests(messages, stop, kwargs)
+        requests, reader = self._requests(messages, stop, kwargs)
         together = self.parallel > 1
-        return result_of(answers(self.engine, requests, self.model_name, together=together))
+        found = answers(self.engine, requests, self.model_name, together=together)
+        return result_of(found if reader is None else [reader().message(m) for m in found])
 
     async def _agenerate(
         self,
@@ -267,9 +263,10 @@ class GGUFChatModel(CallParameters, LoadParameters, BaseChatModel):
         **kwargs: Any,
     ) -> ChatResult:
         await self._loaded()
-        requests = self._requests(messages, stop, kwargs)
+        requests, reader = self._requests(messages, stop, kwargs)
         together = self.parallel > 1
-        return result_of(await aanswers(self.engine, requests, self.model_name, together=together))
+        found = await aanswers(self.engine, requests, self.model_name, together=together)
+        return result_of(found if reader is None else [reader().message(m) for m in found])
 
     def _stream(
         self,
@@ -278,14 +275,12 @@ class GGUFChatModel(CallParameters, LoadParameters, BaseChatModel):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> Iterator[ChatGenerationChunk]:
-        request = self._request(messages, stop, kwargs)
+        request, chunks = self._request(messages, stop, kwargs)
         with closing(self.engine.generate(request)) as pieces:
-            first = True
             for piece in pieces:
-                chunk = chunk_of(piece, request, self.model_name, first=first)
-                first = False
-                if run_manager and piece.text:
-                    run_manager.on_llm_new_token(piece.text, chunk=chunk)
+                chunk = chunks.of(piece)
+                if run_manager and chunk.text:
+                    run_manager.on_llm_new_token(chunk.text, chunk=chunk)
                 yield chunk
 
     async def _astream(
@@ -296,14 +291,12 @@ class GGUFChatModel(CallParameters, LoadParameters, BaseChatModel):
         **kwargs: Any,
     ) -> AsyncIterator[ChatGenerationChunk]:
         await self._loaded()
-        request = self._request(messages, stop, kwargs)
+        request, chunks = self._request(messages, stop, kwargs)
         async with aclosing(self.engine.agenerate(request)) as pieces:
-            first = True
             async for piece in pieces:
-                chunk = chunk_of(piece, request, self.model_name, first=first)
-                first = False
-                if run_manager and piece.text:
-                    await run_manager.on_llm_new_token(piece.text, chunk=chunk)
+                chunk = chunks.of(piece)
+                if run_manager and chunk.text:
+                    await run_manager.on_llm_new_token(chunk.text, chunk=chunk)
                 yield chunk
 
     def with_structured_output(
@@ -336,37 +329,51 @@ class GGUFChatModel(CallParameters, LoadParameters, BaseChatModel):
 
     def _request(
         self, messages: Sequence[BaseMessage], stop: Sequence[str] | None, given: dict[str, Any]
-    ) -> Request:
-        """The one request of a stream."""
-        requests = self._requests(messages, stop, given)
+    ) -> tuple[Request, Chunks]:
+        """The one request of a stream, and what makes chunks of its pieces."""
+        requests, reader = self._requests(messages, stop, given)
         if len(requests) > 1:
             raise ConfigError(
                 f"{self.model_name} streams one answer, not n={len(requests)}",
                 hint="call generate, which gives n answers",
             )
-        return requests[0]
+        return requests[0], Chunks(requests[0], self.model_name, reader() if reader else None)
 
     def _requests(
         self, messages: Sequence[BaseMessage], stop: Sequence[str] | None, given: dict[str, Any]
-    ) -> list[Request]:
-        """One for each of ``n`` answers: the prompt is read for the first alone."""
+    ) -> tuple[list[Request], Callable[[], CallReader] | None]:
+        """One for each of ``n`` answers: the prompt is read for the first alone.
+
+        And what reads an answer, where there are tools.
+        """
         from agentlab.engine import Request
 
         now, constraint = self._checked(given if stop is None else {**given, "stop": stop})
+        calling, template, reader = calling_of(given, self.model_name), self.template, None
+        tokens = tuple(template.tokens(messages, calling.tools if calling else ()))
+        if calling is not None:
+            form = calling.form(template, self.model_name)
+            constraint = calling.constraint(form, template)
+            if calling.callable:
+                reader = functools.partial(calling.reader, form, template, tokens)
         first = Request(
-            tokens=tuple(self.template.tokens(messages)),
+            tokens=tokens,
             sampling=now.sampling(),
             max_tokens=now.max_tokens,
             stop=now.stops,
             constraint=constraint,
             top_logprobs=now.rivals,
         )
-        return [replace(first, sampling=now.sampling(number)) for number in range(now.n or 1)]
+        samplings = (now.sampling(number) for number in range(now.n or 1))
+        return [replace(first, sampling=each) for each in samplings], reader
 
     def _checked(self, given: Mapping[str, Any]) -> tuple[CallParameters, Constraint | None]:
-        check_parameters(given, PER_CALL | FORMATS, self.model_name)
+        check_parameters(given, PER_CALL | FORMATS | TOOLS, self.model_name)
         now = call_parameters(self, given, self.model_name)
-        return now, constraint_of({k: v for k, v in given.items() if k in FORMATS})
+        formats = {k: v for k, v in given.items() if k in FORMATS and v is not None}
+        if calling_of(given, self.model_name) is not None and formats:
+            raise ConfigError(f"{self.model_name} takes {next(iter(formats))} or tools, not both")
+        return now, constraint_of(formats)
 
 
 _OWN = set(GGUFChatModel.model_fields) - set(BaseChatModel.model_fields) - {"path", "spec"}

@@ -30,6 +30,7 @@ from langchain_core.messages import (
 
 from agentlab._sandbox import chat_environment, compile_template, render
 from agentlab.errors import ConfigError, ModelError, ModelFileError
+from agentlab.models._call_form import CALL_ID, CallForm, call_form
 from agentlab.models._marks import Marks
 
 CHATML = (
@@ -44,7 +45,14 @@ _ROLES: dict[type[BaseMessage], str] = {
 }
 _SENTINEL = "zqxSENTINELxqz"
 _CALLED = "zqxCALLEDxqz"
-_CALL_ID = "call00001"  # nine letters and digits, as Mistral wants them
+_TOOL = {
+    "type": "function",
+    "function": {
+        "name": _CALLED,
+        "description": "a",
+        "parameters": {"type": "object", "properties": {}},
+    },
+}
 
 Turn = dict[str, Any]  # {"role": …, "content": …}
 
@@ -121,16 +129,28 @@ class ChatTemplate:
         if not self._knows_tools:  # a template that shows any role does not know this one
             return False
         function = {"name": _CALLED, "arguments": {}}
-        call = {"type": "function", "id": _CALL_ID, "function": function}
+        call = {"type": "function", "id": CALL_ID, "function": function}
         turns: list[Turn] = [
             {"role": "user", "content": "a"},
             {"role": "assistant", "content": "", "tool_calls": [call]},
-            {"role": "tool", "content": _SENTINEL, "name": _CALLED, "tool_call_id": _CALL_ID},
+            {"role": "tool", "content": _SENTINEL, "name": _CALLED, "tool_call_id": CALL_ID},
         ]
         with suppress(TemplateError):
             shown = self._apply(turns)
             return 0 <= shown.find(_CALLED) < shown.find(_SENTINEL)
         return False
+
+    @cached_property
+    def declares_tools(self) -> bool:
+        """Whether it tells the model of tools it is given."""
+        with suppress(TemplateError):
+            return _CALLED in self._apply([{"role": "user", "content": "a"}], [_TOOL])
+        return False
+
+    @cached_property
+    def call_form(self) -> CallForm | None:
+        """How it writes tool calls; None where that cannot be made out."""
+        return call_form(lambda turns: self._apply(turns, [_TOOL]))
 
     @cached_property
     def must_alternate(self) -> bool:
@@ -145,16 +165,16 @@ class ChatTemplate:
 
     # -- rendering ---------------------------------------------------------------------------
 
-    def text(self, messages: Sequence[BaseMessage]) -> str:
-        """Exactly the text that the model reads.
+    def text(self, messages: Sequence[BaseMessage], tools: Sequence[Turn] = ()) -> str:
+        """Exactly the text that the model reads, with ``tools`` in OpenAI's form.
 
         Raises:
             ConfigError: no message, or one that is not text.
             ModelError: the template refuses the messages.
         """
-        return "".join(part for part, _ in self._parts(messages))
+        return "".join(part for part, _ in self._parts(messages, tools))
 
-    def tokens(self, messages: Sequence[BaseMessage]) -> list[int]:
+    def tokens(self, messages: Sequence[BaseMessage], tools: Sequence[Turn] = ()) -> list[int]:
         """:meth:`text` as token ids, control tokens of the messages' own text as letters.
 
         Raises:
@@ -162,7 +182,7 @@ class ChatTemplate:
         """
         vocabulary = self.vocabulary
         ids: list[int] = []
-        for part, special in self._parts(messages):
+        for part, special in self._parts(messages, tools):
             ids += vocabulary.tokenize(part, special=special)
         if vocabulary.adds_bos and vocabulary.bos:
             first = vocabulary.tokenize(vocabulary.bos, special=True)
@@ -170,24 +190,26 @@ class ChatTemplate:
                 ids = first + ids
         return ids
 
-    def _parts(self, messages: Sequence[BaseMessage]) -> list[tuple[str, bool]]:
+    def _parts(
+        self, messages: Sequence[BaseMessage], tools: Sequence[Turn]
+    ) -> list[tuple[str, bool]]:
         """The text in parts; of each, whether control tokens in it mean something."""
         turns = [_turn(message) for message in messages]
         try:
-            return self._marked(self._fitted(turns, tools=self.has_tool_role))
+            return self._marked(self._fitted(turns, tools=self.has_tool_role), tools)
         except TemplateError as error:
             with suppress(TemplateError):
                 if self.has_tool_role and any("tool_calls" in turn for turn in turns):
                     # It knows tools, but not calls like these (two at once, say).
-                    return self._marked(self._fitted(turns, tools=False))
+                    return self._marked(self._fitted(turns, tools=False), tools)
             raise ModelError(
                 f"the chat template of {self._name} refuses these messages: {error}",
                 hint="look at the order of their roles",
             ) from error
 
-    def _marked(self, turns: list[Turn]) -> list[tuple[str, bool]]:
-        marks = Marks(turns, self.vocabulary)
-        return marks.split(self._apply(marks.turns))
+    def _marked(self, turns: list[Turn], tools: Sequence[Turn]) -> list[tuple[str, bool]]:
+        marks = Marks(turns, self.vocabulary, tools)
+        return marks.split(self._apply(marks.turns, marks.tools))
 
     def _fitted(self, turns: list[Turn], *, tools: bool) -> list[Turn]:
         """``turns`` as this template can show them; tool calls as such, or as text."""
@@ -209,12 +231,13 @@ class ChatTemplate:
                 turns.insert(first, {"role": "user", "content": ""})
         return turns
 
-    def _apply(self, turns: list[Turn]) -> str:
+    def _apply(self, turns: list[Turn], tools: Sequence[Turn] = ()) -> str:
         return render(
             self._template,
             {
                 "messages": turns,
                 **self._absent,
+                **({"tools": list(tools)} if tools else {}),
                 "add_generation_prompt": True,
                 "bos_token": self.vocabulary.bos,
                 "eos_token": self.vocabulary.eos,

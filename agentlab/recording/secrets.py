@@ -17,7 +17,7 @@ import os
 import re
 import urllib.parse
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -94,29 +94,39 @@ _FIELD = re.compile(
     rf"(?i)^(.*[_.-])?({_NAMES}|authorization|x-api-key|cookie|set-cookie)$|[a-z](Key|{_UNPAGED}|Secret)$"
 )
 
+
+# A key may follow a letter of another script and, unlike with \b, an underscore.
+def _key(name: str, triggers: str, pattern: str) -> Rule:
+    return _rule(name, triggers, rf"(?<![A-Za-z0-9])(?:{pattern})")
+
+
+KEY_FORMATS = (
+    _key("anthropic", "sk-ant-", r"sk-ant-[\w-]{16,}"),
+    _key("openai", "sk-", r"sk-[A-Za-z0-9_-]{20,}"),
+    _key("stripe", "k_live_ k_test_ whsec_", r"(?:[srp]k_(?:live|test)|whsec)_\w{16,}"),
+    _key("aws", "akia asia", r"(?:AKIA|ASIA)[A-Z0-9]{16}(?![A-Za-z0-9])"),
+    _key("github", "ghp_ gho_ ghu_ ghs_ ghr_ github_pat_",
+         r"gh[pousr]_[A-Za-z0-9]{30,}|github_pat_\w{30,}"),
+    _key("gitlab", "glpat-", r"glpat-[\w-]{18,}"),
+    _key("slack", "xox", r"xox[abeoprs]-[\w-]{10,}"),
+    _key("google", "aiza ya29.", r"AIza[\w-]{35}|ya29\.[\w-]{20,}"),
+    _key("huggingface", "hf_", r"hf_[A-Za-z0-9]{30,}"),
+    _key("groq", "gsk_", r"gsk_[A-Za-z0-9]{20,}"),
+    _key("replicate", "r8_", r"r8_[A-Za-z0-9]{30,}"),
+    _key("perplexity", "pplx-", r"pplx-[A-Za-z0-9]{30,}"),
+    _key("tavily", "tvly-", r"tvly-[\w-]{16,}"),
+    _key("langsmith", "lsv2_", r"lsv2_[a-z]{2}_\w{20,}"),
+    _key("npm", "npm_", r"npm_[A-Za-z0-9]{30,}"),
+    _key("pypi", "pypi-", r"pypi-[\w-]{40,}"),
+    _key("sendgrid", "sg.", r"SG\.[\w-]{16,}\.[\w-]{16,}"),
+    _key("jwt", "eyj", r"eyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]{8,}"),
+)  # fmt: skip
+
 RULES = (
     _rule("private-key", "-----begin", r"-----BEGIN [A-Z ]*PRIVATE KEY-----(?:(?!-----END)[\s\S])*"
           r"(?:-----END [A-Z ]*PRIVATE KEY-----)?"),
-    _rule("anthropic", "sk-ant-", r"\bsk-ant-[\w-]{16,}"),
-    _rule("openai", "sk-", r"\bsk-[A-Za-z0-9_-]{20,}"),
-    _rule("stripe", "k_live_ k_test_ whsec_", r"\b(?:[srp]k_(?:live|test)|whsec)_\w{16,}"),
-    _rule("aws", "akia asia", r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b"),
-    _rule("github", "ghp_ gho_ ghu_ ghs_ ghr_ github_pat_",
-          r"\b(?:gh[pousr]_[A-Za-z0-9]{30,}|github_pat_\w{30,})"),
-    _rule("gitlab", "glpat-", r"\bglpat-[\w-]{18,}"),
-    _rule("slack", "xox hooks.slack.com",
-          r"\bxox[abeoprs]-[\w-]{10,}|https://hooks\.slack\.com/services/[\w/]+"),
-    _rule("google", "aiza ya29.", r"\bAIza[\w-]{35}|\bya29\.[\w-]{20,}"),
-    _rule("huggingface", "hf_", r"\bhf_[A-Za-z0-9]{30,}"),
-    _rule("groq", "gsk_", r"\bgsk_[A-Za-z0-9]{20,}"),
-    _rule("replicate", "r8_", r"\br8_[A-Za-z0-9]{30,}"),
-    _rule("perplexity", "pplx-", r"\bpplx-[A-Za-z0-9]{30,}"),
-    _rule("tavily", "tvly-", r"\btvly-[\w-]{16,}"),
-    _rule("langsmith", "lsv2_", r"\blsv2_[a-z]{2}_\w{20,}"),
-    _rule("npm", "npm_", r"\bnpm_[A-Za-z0-9]{30,}"),
-    _rule("pypi", "pypi-", r"\bpypi-[\w-]{40,}"),
-    _rule("sendgrid", "sg.", r"\bSG\.[\w-]{16,}\.[\w-]{16,}"),
-    _rule("jwt", "eyj", r"\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]{8,}"),
+    *KEY_FORMATS,
+    _rule("slack", "hooks.slack.com", r"https://hooks\.slack\.com/services/[\w/]+"),
     _rule("url", "://", r"\b[a-zA-Z][\w+.-]{1,20}://[^\s:/@\"'<>]{0,100}:([^\s/@\"'<>\[]{3,200})@"),
     _rule("authorization", "authorization cookie",
           r"(?i)\b(?:authorization|(?:set-)?cookie)\\?[\"']?\s{0,4}[:=]\s{0,4}"
@@ -260,6 +270,11 @@ class Scrubber:
             if self._seen or self._exact:
                 found.update(self.known_in(text))
         return sorted(found)
+
+    @property
+    def values(self) -> Collection[str]:
+        """The secrets in environment variables, as they are and as they may be written."""
+        return self._exact.keys()
 
     def known_in(self, text: str) -> list[str]:
         """The rules of those secrets in ``text`` that are known by value."""

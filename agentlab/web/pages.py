@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from agentlab.config import settings
 from agentlab.errors import ToolError
-from agentlab.recording.secrets import Scrubber
 from agentlab.web.http import Response, get
+from agentlab.web.outgoing import secret_in
 from agentlab.web.reading import read_html
 
 _HTML = ("text/html", "application/xhtml+xml")
@@ -45,16 +45,14 @@ def fetch(url: str, *, timeout: float) -> Page:
 
 
 def refuse_secrets(text: str, what: str) -> None:
-    """Refuse to send ``text`` when it holds a credential.
+    """Refuse to send ``text`` when it holds a credential, in whatever way it is written.
 
     Raises:
         ToolError: it does.
     """
-    found = Scrubber().find(text)
-    if found:
-        raise ToolError(
-            f"{what} holds a secret ({found[0][2]}) and was not sent", hint="leave the secret out"
-        )
+    rule = secret_in(text)
+    if rule:
+        raise ToolError(f"{what} holds a secret ({rule}) and was not sent", hint="leave it out")
 
 
 def _refuse_error_status(response: Response) -> None:

@@ -12,9 +12,10 @@ from langchain_core.tools import StructuredTool, tool
 
 from agentlab import Limits, ToolPolicy, create_agent
 from agentlab.agents import grammar as grammars
-from agentlab.agents.grammar import arguments, bounded, step_grammar
+from agentlab.agents.grammar import arguments, step_grammar
 from agentlab.agents.reading import StepReader
 from agentlab.engine import compile_lark
+from agentlab.models._arguments import bounded
 from agentlab.tools import guard, load_tools
 from tests.agents.parts import accepts, run
 

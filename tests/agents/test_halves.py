@@ -11,8 +11,9 @@ from langchain_core.tools import tool
 
 from agentlab import ToolPolicy, create_agent, handling
 from agentlab.agents import Limits
-from agentlab.agents.grammar import filled, rest_grammar, step_grammar
+from agentlab.agents.grammar import rest_grammar, step_grammar
 from agentlab.events import Thought, Token
+from agentlab.models._arguments import filled
 from agentlab.tools import guard
 from tests.agents.parts import Held, Spy, accepts, of, reading, run
 from tests.agents.test_grammar import TOOLS

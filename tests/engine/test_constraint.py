@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from typing import Any
 
 import jsonschema
 import pytest
@@ -204,3 +205,23 @@ def test_any_bounded_schema_gives_json_that_obeys_it(
     pieces = ask("JSON:", constraint=constraint, temperature=1.5, seed=seed, max_tokens=160)
     assert pieces[-1].finish == "stop"
     jsonschema.validate(json.loads("".join(piece.text for piece in pieces)), schema)
+
+
+@pytest.mark.model
+def test_forced_tokens_are_ones_that_may_come(engine: Engine) -> None:
+    """llguidance cuts forced text as llama.cpp does, also into tokens that it takes for no text."""
+    (end,) = engine.weights.tokenize("<|im_start|>", special=True)
+    matcher: Any = compile_choices(["yes, of course"]).matcher(engine.weights)
+    inner = matcher._matcher
+
+    class Cutting:
+        def compute_ff_tokens(self) -> list[int]:
+            return [inner.compute_ff_tokens()[0], end]
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(inner, name)
+
+    matcher._matcher = Cutting()
+    (first,) = matcher.forced()
+    matcher.accept(first)
+    assert matcher.allows(inner.compute_ff_tokens()[0])
