@@ -14,6 +14,7 @@ from langchain_core.tools import BaseTool
 
 from agentlab import cancellation
 from agentlab.agents.approval import outside_sources
+from agentlab.agents.ids import distinct_calls
 from agentlab.agents.inputs import read_input
 from agentlab.agents.journal import Journal
 from agentlab.agents.limits import results_of, split
@@ -266,7 +267,7 @@ class Agent(Runnable[Any, Any]):
         task = made_from(task, sources_around())
         messages: list[BaseMessage] = [task]
         if history is not None:
-            messages = [*without_ids(history), task]
+            messages = [*distinct_calls(without_ids(history)), task]
             if saved is not None:
                 messages = [_remove_all(), *messages]
         return {"messages": messages}, run

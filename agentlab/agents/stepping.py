@@ -13,6 +13,7 @@ from langchain_core.tools import BaseTool
 
 from agentlab import clock
 from agentlab.agents.asking import Show, Strategy, aask, ask
+from agentlab.agents.ids import distinct_calls, ids_of
 from agentlab.agents.journal import Journal
 from agentlab.agents.limits import (
     Limits,
@@ -158,6 +159,7 @@ class _Plan:
         self._show = show
         self._shown: list[str] = []
         self._held = ""
+        self._ids = ids_of(messages)
         self.messages = run.shown(messages)
         self.room = run.room
         turn = split(messages)[1]
@@ -230,7 +232,9 @@ class _Plan:
         return self._marked(self.room.counted(AIMessage("".join(self._shown))))
 
     def done(self, message: AIMessage) -> AIMessage:
-        return self._marked(self.room.counted(message))
+        (own,) = distinct_calls([message], self._ids)
+        assert isinstance(own, AIMessage)
+        return self._marked(self.room.counted(own))
 
     def _marked(self, message: AIMessage) -> AIMessage:
         if self.stopped is None and (message.tool_calls or message.text.strip()):
