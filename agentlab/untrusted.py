@@ -13,6 +13,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import lru_cache
 from typing import Any, TypeVar
 
 M = TypeVar("M", bound=Any)  # a message; langchain is not imported here
@@ -24,26 +25,49 @@ NOTICE = (
 
 # Of the chat templates in wide use; a model's own tokens are given to the functions below.
 _KNOWN_TOKENS = (
-    *("<s>", "</s>", "<bos>", "<eos>", "<pad>", "<unk>", "<mask>"),
+    *("<s>", "</s>", "<bos>", "<eos>", "<pad>", "<unk>", "<mask>", "<seed:bos>", "<seed:eos>"),
     *("[INST]", "[/INST]", "<<SYS>>", "<</SYS>>", "[AVAILABLE_TOOLS]", "[/AVAILABLE_TOOLS]"),
     *("[TOOL_CALLS]", "[TOOL_RESULTS]", "[/TOOL_RESULTS]", "[SYSTEM_PROMPT]", "[/SYSTEM_PROMPT]"),
-    *("<start_of_turn>", "<end_of_turn>", "<tool_call>", "</tool_call>"),
+    *("[THINK]", "[/THINK]", "[ARGS]", "[gMASK]", "[TOOL_CONTENT]", "[CALL_ID]"),
+    *("<start_of_turn>", "<end_of_turn>", "<tool_call>", "</tool_call>", "<end_of_utterance>"),
     *("<tool_response>", "</tool_response>", "<tools>", "</tools>", "<think>", "</think>"),
-    *("<start_of_role>", "<end_of_role>", "<|", "|>", "<｜", "｜>"),
+    *("<start_of_role>", "<end_of_role>", "<im_start>", "<im_end>", "<function=", "</function>"),
+    *("<|", "|>"),
 )
-_MARK = r"<\s*/?\s*untrusted\b"
-_BRACKETS = str.maketrans({"<": "‹", ">": "›", "[": "⁅", "]": "⁆", "|": "¦", "｜": "¦"})
+_MARK = r"<\s*(?:/\s*)?untrusted\b"
+_NUMBERED = r"<unused\d+>"
+_APART = r"<[ \t]{1,3}\|[ \t]{0,3}\w{2,40}[ \t]{0,3}\|[ \t]{0,3}>"  # a "<|name|>" with spaces
+_BRACKETS = str.maketrans(
+    {"<": "‹", ">": "›", "[": "⁅", "]": "⁆", "|": "¦"}
+    | {"＜": "‹", "＞": "›", "［": "⁅", "］": "⁆", "｜": "¦"}
+)
+_WIDE = {0xFF01 + n: 0x21 + n for n in range(94)}  # full-width signs and letters, one for one
+# Letters of other scripts that look like Latin ones.
+_ALIKE = str.maketrans(
+    "АВСЕНІЈКМОРЅТХаеіјорсѕухΑΒΕΗΙΚΜΝΟΡΤΧο", "ABCEHIJKMOPSTXaeijopcsyxABEHIKMNOPTXo"
+)
 _LABELS = (
     *("system", "developer", "user", "human", "assistant", "ai", "bot", "model", "tool"),
-    *("function", "instruction", "instructions", "response", "input"),
+    *("function", "instruction", "instructions", "response", "input", "system prompt", "task"),
     *("question", "thought", "action", "action input", "observation", "final answer"),
 )
+_STEPS = ("system", "user", "assistant", "thought", "action", "action input", "observation")
+
+
+def _any(labels: Iterable[str]) -> str:
+    longest_first = sorted(labels, key=len, reverse=True)
+    return "|".join(label.replace(" ", "[ _-]?") for label in longest_first)
+
+
 # A label opens a line, perhaps after signs of a heading, a list, a quotation or emphasis.
+_LEAD = re.compile(r"[\s#>*_\-=`\"'({\[|•·‣▪◦–—\d.)]*")
 _LABEL = re.compile(
-    rf"(?P<lead>[\s#>*_\-=`\"'({{]*)(?P<label>{'|'.join(sorted(_LABELS, key=len, reverse=True))})"
-    r"[\s*_`\"']*[:：︰﹕]",
+    rf"(?P<label>{_any(_LABELS)})(?P<number>\s*#?\d{{0,3}})"
+    r"[\s*_`\"')}\]]*[:：︰﹕∶꞉ː։]",
     re.IGNORECASE,
 )
+# Or it is a heading of its own.
+_HEADING = re.compile(rf"(?P<label>{_any((*_STEPS, 'final answer'))})[\s*_`#]*\Z", re.IGNORECASE)
 _LINE_BREAK = re.compile("\r\n|[\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
 _JOINERS = "\u200c\u200d"  # part of words in some scripts, and of emoji
 
@@ -55,6 +79,7 @@ DOCUMENTS = "documents"  # the source of an answer made from what a retriever fo
 Noted = dict[str, None]  # sources in the order in which they were told
 _around: ContextVar[tuple[str, ...]] = ContextVar("agentlab_sources", default=())
 _noted: ContextVar[tuple[Noted, ...]] = ContextVar("agentlab_noted", default=())
+_since: ContextVar[Noted | None] = ContextVar("agentlab_since", default=None)
 
 
 def sources_of(messages: Iterable[Any]) -> list[str]:
@@ -73,8 +98,11 @@ def sources_of(messages: Iterable[Any]) -> list[str]:
 
 
 def sources_around() -> list[str]:
-    """What the conversation was made from that this code runs in; see :func:`among`."""
-    return list(_around.get())
+    """What the conversation was made from that this code runs in; see :func:`among`.
+
+    What was noted in it since it began counts too: of a chain's earlier steps, say.
+    """
+    return list(dict.fromkeys([*_around.get(), *(_since.get() or ())]))
 
 
 @contextmanager
@@ -85,10 +113,13 @@ def among(sources: Iterable[str], noted: Noted | None = None) -> Iterator[None]:
     tool. LangChain's thread pools and tasks, and the threads of tools, inherit it.
     """
     token = _around.set(tuple(dict.fromkeys(sources)))
-    noting = _noted.set(_noted.get() if noted is None else (*_noted.get(), noted))
+    own: Noted = {} if noted is None else noted
+    noting = _noted.set((*_noted.get(), own))
+    since = _since.set(own)
     try:
         yield
     finally:
+        _since.reset(since)
         _noted.reset(noting)
         _around.reset(token)
 
@@ -130,12 +161,30 @@ def neutralise(text: str, control_tokens: Iterable[str] = ()) -> str:
 
     Of a control token its brackets are replaced by similar signs (``<|im_end|>`` becomes
     ``‹¦im_end¦›``); a label at the start of a line loses its colon (``System:``, ``[System]``).
+    Tokens and labels are known in wide letters too, and tokens with spaces in them.
     """
     visible = _without_invisible(_LINE_BREAK.sub("\n", text))
-    tokens = {token for token in (*_KNOWN_TOKENS, *control_tokens) if _is_distinct(token)}
-    alternatives = "|".join(re.escape(t) for t in sorted(tokens, key=lambda t: (-len(t), t)))
-    plain = re.sub(rf"{_MARK}|{alternatives}", _break, visible, flags=re.IGNORECASE)
+    seen = visible if visible.isascii() else visible.translate(_WIDE)
+    parts, at = [], 0
+    for found in _tokens(frozenset(control_tokens)).finditer(seen):
+        parts += [visible[at : found.start()], _broken(visible[found.start() : found.end()])]
+        at = found.end()
+    plain = "".join([*parts, visible[at:]])
     return "\n".join(_unlabelled(line) for line in plain.split("\n"))
+
+
+@lru_cache(maxsize=32)
+def _tokens(more: frozenset[str]) -> re.Pattern[str]:
+    told = {token.translate(_WIDE) for token in (*_KNOWN_TOKENS, *more)}
+    distinct = sorted(filter(_is_distinct, told), key=lambda token: (-len(token), token))
+    alternatives = [_MARK, _NUMBERED, _APART, *map(_spaced, distinct)]
+    return re.compile("|".join(alternatives), re.IGNORECASE)
+
+
+def _spaced(token: str) -> str:
+    """The pattern of ``token``, also with some spaces beside its signs."""
+    parts = re.findall(r"\w+|[^\w]", token)
+    return (r"[ \t]{0,3}" if len(token) > 2 else "").join(map(re.escape, parts))
 
 
 def _is_distinct(token: str) -> bool:
@@ -143,8 +192,7 @@ def _is_distinct(token: str) -> bool:
     return len(token.strip()) > 1 and not token.strip().isalnum()
 
 
-def _break(match: re.Match[str]) -> str:
-    token = match.group()
+def _broken(token: str) -> str:
     broken = token.translate(_BRACKETS)
     return broken if broken != token else f"{token[0]} {token[1:]}"
 
@@ -163,10 +211,17 @@ def _without_invisible(text: str) -> str:
 
 
 def _unlabelled(line: str) -> str:
-    """``line`` with the colon of a leading label gone; look-alike wide letters are seen through."""
-    head, rest = line[:60], line[60:]
+    """``line`` with the colon of a leading label gone; look-alike letters are seen through."""
+    lead = _LEAD.match(line)
+    assert lead is not None
+    head, rest = line[lead.end() : lead.end() + 60], line[lead.end() + 60 :]
     folded = head if head.isascii() else unicodedata.normalize("NFKC", head)
-    match = _LABEL.match(folded)
+    seen = folded.translate(_ALIKE)
+    match = _LABEL.match(seen)
+    if match is None and not rest and lead[0].strip(" \t"):
+        match = _HEADING.match(seen)
     if match is None:
         return line
-    return f"{match['lead']}[{match['label']}]{folded[match.end() :]}{rest}"
+    label = folded[: match.end("label")]
+    number = match.groupdict().get("number") or ""
+    return f"{lead[0]}[{label}]{number}{folded[match.end() :]}{rest}"

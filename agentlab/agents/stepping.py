@@ -12,6 +12,7 @@ from langchain_core.runnables import Runnable
 from langchain_core.tools import BaseTool
 
 from agentlab import clock
+from agentlab.agents.approval import outside_sources
 from agentlab.agents.asking import Show, Strategy, aask, ask
 from agentlab.agents.ids import distinct_calls, ids_of
 from agentlab.agents.journal import Journal
@@ -32,7 +33,7 @@ from agentlab.events import Event, Token
 from agentlab.memory import Memory
 from agentlab.prompts import Prompt
 from agentlab.recording.ordering import Lane, current_lane, in_lane
-from agentlab.untrusted import wrap
+from agentlab.untrusted import made_from, wrap
 
 NO_ANSWER = "I found no answer within my limits."
 
@@ -160,6 +161,7 @@ class _Plan:
         self._shown: list[str] = []
         self._held = ""
         self._ids = ids_of(messages)
+        self._sources = outside_sources(messages, stepper._tools)
         self.messages = run.shown(messages)
         self.room = run.room
         turn = split(messages)[1]
@@ -229,11 +231,14 @@ class _Plan:
     def cut(self) -> AIMessage:
         """The answer, as far as it had come."""
         self._hand_over()
-        return self._marked(self.room.counted(AIMessage("".join(self._shown))))
+        answer = made_from(AIMessage("".join(self._shown)), self._sources)
+        return self._marked(self.room.counted(answer))
 
     def done(self, message: AIMessage) -> AIMessage:
         (own,) = distinct_calls([message], self._ids)
         assert isinstance(own, AIMessage)
+        if not own.tool_calls:  # it may go into the history of another agent
+            own = made_from(own, self._sources)
         return self._marked(self.room.counted(own))
 
     def _marked(self, message: AIMessage) -> AIMessage:

@@ -32,6 +32,7 @@ from agentlab.errors import (
 from agentlab.tools import isolated, running
 from agentlab.tools.policy import ASSUMED, ToolPolicy
 from agentlab.tools.results import shorten, to_text
+from agentlab.untrusted import note
 
 # What a recording, a replay or the offline switch says; no model can do anything about it.
 _OF_THE_RUN = (Offline, ScenarioFailed, EffectRefused, NotRecordable, SecretFound)
@@ -80,6 +81,7 @@ class GuardedTool(BaseTool):
 
     def run(self, tool_input: str | dict[str, Any], *args: Any, **kwargs: Any) -> Any:
         """Run it; see the class."""
+        self._note()
         try:
             return super().run(tool_input, *args, **kwargs)
         except ToolError as error:
@@ -87,10 +89,16 @@ class GuardedTool(BaseTool):
 
     async def arun(self, tool_input: str | dict[str, Any], *args: Any, **kwargs: Any) -> Any:
         """:meth:`run`, awaited."""
+        self._note()
         try:
             return await super().arun(tool_input, *args, **kwargs)
         except ToolError as error:
             return self._observation(error, kwargs.get("tool_call_id"))
+
+    def _note(self) -> None:
+        """Tell the conversation around that text from outside comes into it."""
+        if self.policy.untrusted:
+            note([self.name])
 
     def _observation(self, error: ToolError, tool_call_id: str | None) -> ToolMessage:
         if tool_call_id is None:
