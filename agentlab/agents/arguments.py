@@ -18,6 +18,10 @@ _JSON = json.JSONDecoder(strict=False)  # line breaks inside texts are common
 _TOKEN = re.compile(
     r"""\s+|"(?:[^"\\]|\\.)*"?|'(?:[^'\\]|\\.)*'?|[A-Za-z_]\w*|[\d.+-]+|.""", re.DOTALL
 )
+_NOTHING = frozenset(
+    {"none", "n/a", "na", "null", "nil", "nothing", "no input", "empty", "-", "()"}
+)
+_PAIRS = {'"': '"', "'": "'", "`": "`", "“": "”", "‘": "’", "*": "*"}
 _WORDS = {"True": "true", "False": "false", "None": "null"}
 
 
@@ -35,7 +39,7 @@ def read_arguments(text: str, tool: BaseTool) -> dict[str, Any]:
     Raises:
         NotArguments: it is neither.
     """
-    bare = _unfenced(text.strip())
+    bare = unfenced(text.strip())
     schema = arguments(tool)
     required = schema.get("required", [])
     properties = {k: v for k, v in schema["properties"].items() if k in required or not required}
@@ -44,14 +48,14 @@ def read_arguments(text: str, tool: BaseTool) -> dict[str, Any]:
         if isinstance(value, dict):
             return value
         return _only(properties, tool.name, value)
-    if not bare:
+    if not bare or (not required and _unquoted(bare).rstrip(".").lower() in ("", *_NOTHING)):
         return {}
     if (named := _named(bare, schema["properties"])) is not None:
         return named
     try:
         value = _JSON.decode(bare)
     except (ValueError, RecursionError):
-        value = bare.strip("\"'` ")
+        value = _unquoted(bare)
     first: dict[str, Any] = next(iter(properties.values()), {})
     if not isinstance(value, str) and stays_text(first, value):
         value = bare  # 007 and 1e3 stay as they were written
@@ -89,7 +93,7 @@ def _named(text: str, properties: dict[str, Any]) -> dict[str, Any] | None:
             value = _JSON.decode(_as_json(_TOKEN.findall(written)))
         except (ValueError, RecursionError):
             if len(properties) == 1:
-                return {name: text[begun.end() :].strip("\"'` ")}
+                return {name: _unquoted(text[begun.end() :])}
             bare = re.fullmatch(r"[^\"'\[\](){}]+", written)
             if not bare or not stays_text(properties[name], written):
                 return None
@@ -140,8 +144,29 @@ def _requoted(match: re.Match[str]) -> str:
     return "'" if match[1] == "'" else match[0]
 
 
-def _unfenced(text: str) -> str:
+def _unquoted(text: str) -> str:
+    """``text`` without quotes, or signs of emphasis, around the whole of it."""
+    text = text.strip()
+    while len(text) > 1 and _PAIRS.get(text[0]) == text[-1]:
+        inner = text[1:-1]
+        plain = re.sub(r"(?<=\w)'(?=\w)", "", inner)  # an apostrophe closes nothing
+        doubled = text[0] == "*" and len(text) > 4 and inner[0] == inner[-1] == "*"
+        if (text[0] in plain or text[-1] in plain) and not doubled:
+            return text
+        text = inner.strip()
+    lone = [sign for sign in "\"'`" if text.count(sign) == 1 and sign in (text[0], text[-1])]
+    return text.strip(lone[0]).strip() if lone else text
+
+
+def unfenced(text: str) -> str:
+    """``text`` without the code fence around it, whatever language it names."""
     if not text.startswith("`"):
         return text
-    inner = re.sub(r"^`{1,3}(?:json|python|text)?\s*", "", text)
-    return inner.partition("```")[0].strip().strip("`").strip()
+    opening = re.match(
+        r"`{1,3}(?:[\w+-]*[ \t]*\n|(?:json|python|text|tool_code)\b)?\s*", text, re.I
+    )
+    assert opening is not None
+    inner = text[opening.end() :]
+    end = re.search(r"\n[ \t]*```", inner)
+    inner = inner[: end.start()] if end else inner.rpartition("```")[0] or inner
+    return inner.strip().strip("`").strip()

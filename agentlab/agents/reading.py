@@ -28,8 +28,16 @@ from typing import Any, Literal
 
 from langchain_core.tools import BaseTool
 
-from agentlab.agents.arguments import NotArguments, read_arguments
+from agentlab.agents.arguments import NotArguments, read_arguments, unfenced
 from agentlab.agents.circles import circle, said_once
+from agentlab.agents.naming import (
+    ANSWER_AS_ACTION,
+    as_object,
+    first_line,
+    is_none,
+    plain,
+    split_name,
+)
 from agentlab.events import Event, Thought, Token
 
 Section = Literal["", "thought", "action", "input", "answer"]
@@ -101,7 +109,7 @@ class StepReader:
     def __init__(self, tools: Sequence[BaseTool] = (), *, exact: bool = False) -> None:
         self._tools = {tool.name: tool for tool in tools}
         self._exact = exact
-        self._ends = {_plain(name) for name in (*self._tools, "final answer")}
+        self._ends = {plain(name) for name in (*self._tools, "final answer")}
         self._longest_action = _LONGEST_LABEL + max(map(len, self._tools), default=0)
         self._parts: dict[Section, list[str]] = {}
         self._section: Section = ""
@@ -112,6 +120,7 @@ class StepReader:
         self._read = 0
         self._held = ""  # of a thought: what may become an answer in its line
         self._in_line = False  # the answer ends with its line
+        self._closing = ""  # what, before the answer's label, is still to be closed
         self._answered = False  # there is more than white space in the answer
         self._doubted: list[str] | None = None  # the end of an answer, or a step after it
         self._said: list[str] = []  # lines of the section
@@ -138,6 +147,11 @@ class StepReader:
         doubted, self._doubted = self._doubted or [], None
         for text in doubted:
             yield from self._put(text)
+        if (rest := "".join(self._pending).rstrip()) and self._whole_answer().endswith(
+            rest.strip()
+        ):
+            self._pending.clear()
+            yield Token(rest)
 
     @property
     def began_to_act(self) -> bool:
@@ -150,7 +164,7 @@ class StepReader:
         if "action" in self._parts:
             return self._call(thought)
         if self._text("answer"):
-            return Step(thought, answer=self._text("answer"))
+            return Step(thought, answer=self._whole_answer())
         if self._circles:
             return Step(thought, problem="it says the same again and again")
         if not thought:
@@ -158,22 +172,30 @@ class StepReader:
         return Step(thought, problem="it has neither an Action nor a Final Answer")
 
     def _call(self, thought: str) -> Step:
-        lines = [line for line in self._text("action").splitlines() if line.strip()]
-        name, inline = _split_name(lines[0] if lines else "")
-        if _plain(name) == "finalanswer":
-            return Step(thought, answer=self._text("input") or inline)
-        tool = self._tools.get(name) or next(
-            (t for t in self._tools.values() if _plain(t.name) == _plain(name)), None
-        )
+        said = self._text("action")
+        if answer := ANSWER_AS_ACTION.match(said):
+            return Step(thought, answer=self._text("input") or answer["said"].strip("*_`\"'() \n"))
+        name, inline = split_name(first_line(said))
         given = self._text("input") or inline
+        if (written := as_object(unfenced(said))) is not None:
+            name, given = written
+        tool = self._tools.get(name) or next(
+            (t for t in self._tools.values() if plain(t.name) == plain(name)), None
+        )
         if tool is None:
-            if not _plain(name) or _plain(name) in ("none", "na"):
+            if is_none(name):
                 return Step(thought, problem="its Action names no tool")
             return Step(thought, name=name[:64], args={})  # the model is told which tools there are
         try:
             return Step(thought, name=tool.name, args=read_arguments(given, tool))
         except NotArguments as error:
             return Step(thought, problem=str(error))
+
+    def _whole_answer(self) -> str:
+        answer, closing = self._text("answer"), self._closing
+        if closing and answer.endswith(closing) and answer.count(closing) % 2:
+            return answer.removesuffix(closing).rstrip()
+        return answer
 
     def _text(self, section: Section) -> str:
         return "".join(self._parts.get(section, [])).strip()
@@ -220,12 +242,17 @@ class StepReader:
         if not label:
             yield from self._add(line)
             return
+        if label == "final answer" and self._names_no_tool():
+            for section in ("action", "input"):
+                self._parts.pop(section, None)
         if label in _OTHERS or self._is_over(label):
             self.done = bool(self._parts)
             if self.done:
                 return
             label = ""  # a reply that begins by repeating its task
         self._section = _SECTIONS.get(label, "")
+        if self._section == "answer":
+            self._closing = _unclosed(line[:end]) or ("```" if "```" in self._text("") else "")
         self._said.clear()
         self._parts.setdefault(self._section, [])
         yield from self._add(line[end:])
@@ -247,8 +274,14 @@ class StepReader:
     def _is_action(self, said: str) -> bool:
         """Whether ``said``, which may be cut, names a tool, alone or with arguments behind it."""
         called = re.match(r"[\s*_`\"']*([\w.-]+)[*_`\"']*[(\[]", said)
-        name = called[1] if called else _split_name(said)[0]
-        return _plain(name) in self._ends
+        name = called[1] if called else split_name(said)[0]
+        return plain(name) in self._ends
+
+    def _names_no_tool(self) -> bool:
+        """Whether there is an action that is none: the answer that follows is meant."""
+        name, _ = split_name(first_line(self._text("action")))
+        known = any(plain(tool) == plain(name) for tool in self._tools)
+        return "action" in self._parts and not known and is_none(name)
 
     def _is_over(self, label: str) -> bool:
         """Whether ``label`` begins another step."""
@@ -297,6 +330,8 @@ class StepReader:
         if section not in ("thought", "answer"):
             return
         kept = text.rstrip()
+        if section == "answer" and self._closing:
+            kept = kept.rstrip(self._closing[0]).rstrip()
         if not kept:
             self._pending.append(text)
             return
@@ -307,18 +342,8 @@ class StepReader:
         yield Thought(shown) if section == "thought" else Token(shown)
 
 
-def _split_name(line: str) -> tuple[str, str]:
-    """A tool's name and what stands behind it on its line: ``search("a")``, ``search[a]``."""
-    bare = line.strip().strip("*_`\"' ")
-    match = re.match(r"[\w.-]+", bare)
-    if match is None or match.end() == len(bare):
-        return bare, ""
-    rest = bare[match.end() :].strip("*_`\"' ")
-    if rest[:1] in "([" and rest[-1:] in ")]":
-        return match[0], rest[1:-1]
-    inline = re.match(r"[,;]?\s*(?:with\s+)?action[ _]?input\s*[:：]", rest, re.IGNORECASE)
-    return (match[0], rest[inline.end() :]) if inline else (bare, "")
-
-
-def _plain(name: str) -> str:
-    return re.sub(r"[^a-z0-9]", "", name.lower())
+def _unclosed(label: str) -> str:
+    """The emphasis that begins before ``label`` and does not end behind it."""
+    begun = re.match(r"[\s>#-]*([*_`]*)", label)
+    signs = begun[1] if begun else ""
+    return signs if signs and label.count(signs) == 1 else ""

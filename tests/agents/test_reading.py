@@ -94,6 +94,39 @@ EXPR = {"expression": "1+1"}
         ("Final Answer: 5\n## Final Answer\n6", "", "", None, "5\n## Final Answer\n6"),
         ("Thought: a thoughtful: one\nwith Action: inside\nFinal Answer: 5",
          "a thoughtful: one\nwith Action: inside", "", None, "5"),
+        ("Thought: a\nAction: None\nFinal Answer: 4", "a", "", None, "4"),
+        ("Thought: a\nAction: No action needed.\nFinal Answer: 4", "a", "", None, "4"),
+        ("Thought: a\nAction: None (I know)\nAction Input: -\nFinal Answer: 4", "a", "", None, "4"),
+        ("Thought: a\nAction: -\nFinal Answer: 4", "a", "", None, "4"),
+        ("Thought: a\nAction: Final Answer: 4", "a", "", None, "4"),
+        ("Thought: a\nAction: Final Answer\nFinal Answer: 4", "a", "", None, "4"),
+        ("Thought: a\nAction: final_answer(4)", "a", "", None, "4"),
+        ('Action: search\nAction Input: "MacBook Pro" price euro', "", "search",
+         {"query": '"MacBook Pro" price euro'}, ""),
+        ('Action: search\nAction Input: price of "MacBook Pro"', "", "search",
+         {"query": 'price of "MacBook Pro"'}, ""),
+        ('Action: search\nAction Input: "a" OR "b"', "", "search", {"query": '"a" OR "b"'}, ""),
+        ("Action: search\nAction Input: 'don't'", "", "search", {"query": "don't"}, ""),
+        ("Action: search\nAction Input: “tea”", "", "search", {"query": "tea"}, ""),
+        ('Action: calculator\nAction Input: 1+1"', "", "calculator", EXPR, ""),
+        ('Action: search\nAction Input: ```JSON\n{"query": "a"}\n```', "", "search",
+         {"query": "a"}, ""),
+        ('Action: search\nAction Input: ```yaml\ntea\n```', "", "search", {"query": "tea"}, ""),
+        ('Action: search\nAction Input: ```json\n{"query": "a ``` b"}\n```', "", "search",
+         {"query": "a ``` b"}, ""),
+        ("Action:\n```\ncalculator\n```\nAction Input: 1+1", "", "calculator", EXPR, ""),
+        ('Action:\n```json\n{"action": "calculator", "action_input": "1+1"}\n```', "",
+         "calculator", EXPR, ""),
+        ('Action: {"name": "calculator", "arguments": {"expression": "1+1"}}', "", "calculator",
+         EXPR, ""),
+        ("Action: **calculator**\nAction Input: **1+1**", "", "calculator", EXPR, ""),
+        ("**Final Answer: 42**", "", "", None, "42"),
+        ("*Final Answer: 4*\n", "", "", None, "4"),
+        ("`Final Answer: 4`", "", "", None, "4"),
+        ("**Final Answer: the *big* one** it is **", "", "", None, "the *big* one** it is **"),
+        ("**Final Answer:** a **4**", "", "", None, "a **4**"),
+        ("```\nThought: a\nFinal Answer: 4\n```", "a", "", None, "4"),
+        ("Final Answer: ```\n4\n```", "", "", None, "```\n4\n```"),
     ],
 )  # fmt: skip
 def test_what_it_says(text: str, thought: str, name: str, args: Any, answer: str) -> None:
@@ -137,6 +170,18 @@ def test_a_text_that_may_be_null_stays_a_text(written: str, args: Any) -> None:
         return f"{code} {n}"
 
     assert read_arguments(written, look_up) == args
+
+
+@pytest.mark.parametrize("nothing", ["None", "none.", '""', "N/A", "()", "null", "-", "no input"])
+def test_a_tool_that_needs_nothing_may_be_given_it_in_words(nothing: str) -> None:
+    @tool
+    def ping() -> str:
+        """Ping."""
+        return "pong"
+
+    for each in (ping, load_tools("now")[0]):
+        assert read_arguments(nothing, each) == {}
+    assert read_arguments("none", TOOLS[0]) == {"query": "none"}
 
 
 def test_a_tool_that_is_not_there_is_called_all_the_same() -> None:
