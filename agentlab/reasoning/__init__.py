@@ -9,6 +9,7 @@ examples.py       few_shot: all examples, or those like the input; example_files
 answers.py        kinds of answer: text, number, choices, pattern
 thinking.py       a thought and an answer under one grammar
 stepwise.py       chain_of_thought: reasoning first; the two come back apart
+quantities.py     numbers with their units, and those in a sentence
 votes.py          which answers are the same, and when the winner is certain
 voting.py         self_consistency: several paths, and the answer most of them come to
 deciding.py       a verdict between a few words

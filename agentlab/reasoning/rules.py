@@ -23,12 +23,18 @@ Rule: TypeAlias = Callable[[str], Any]
 def personal_data(*kinds: str, patterns: Mapping[str, str] | None = None) -> Rule:
     """No personal data: e-mail, phone, card, iban, ip, ssn (all by default), and own ``patterns``.
 
-    Cards and IBANs are checked by their check digits. What was found is named and never quoted.
+    Cards and IBANs are checked by their check digits. Wide letters and any kind of dash or space
+    are seen through, not by ``patterns``. What was found is named and never quoted.
 
     Raises:
-        ConfigError: an unknown kind, or a pattern that does not compile.
+        ConfigError: an unknown kind, one that is no text, or a pattern that does not compile.
     """
     for kind in kinds:
+        if not isinstance(kind, str):
+            raise ConfigError(
+                f"a kind of personal data is a text, not {kind!r}",
+                hint='personal_data("email", "phone")',
+            )
         if kind not in KINDS:
             raise ConfigError(
                 f"there is no kind of personal data {kind!r}", hint=f"there are {', '.join(KINDS)}"

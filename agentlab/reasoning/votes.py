@@ -3,79 +3,23 @@
 from __future__ import annotations
 
 import re
-import unicodedata
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal, InvalidOperation
 from typing import Any, Literal
 
 from agentlab.errors import ConfigError
+from agentlab.reasoning.quantities import number_of, plain, quantity_of, same_numbers
 
 Ballot = Literal["auto", "number", "choices", "text"]
-_CURRENCY = r"[$€£¥]"
-_IN_GROUPS = r"\d{1,3}(?:(?P<gap>[,_' ])\d{3})(?:(?P=gap)\d{3})*"
-_DIGITS = rf"(?=\.?\d)(?:{_IN_GROUPS}|\d+)?(?:\.\d+)?(?:[eE][-+]?\d+)?"
-_WORD = r"(?:[^\W\d_]+[23]?|°[CFK]?)"
-_SCALE = r"k|M|B|(?ai:hundred|thousand|million|mn|billion|bn|trillion|tn)"
-# Of a text with single spaces: with runs of them it would take too long.
-_QUANTITY = re.compile(
-    rf"(?P<before>{_CURRENCY})? ?(?P<sign>[-+]?) ?(?P<inner>{_CURRENCY})? ?(?P<digits>{_DIGITS})"
-    rf"(?P<scale>K(?!\w)| ?(?:{_SCALE})(?!\w))?"
-    rf"(?: ?(?P<after>%|{_CURRENCY}|{_WORD}))?(?: ?/ ?(?P<per>{_WORD}))?"
-)
-_SCALES = {"k": 3, "hundred": 2, "thousand": 3}
-_SCALES |= {"million": 6, "mn": 6, "m": 6, "billion": 9, "bn": 9, "b": 9, "trillion": 12, "tn": 12}
-_SAME_UNIT = {"percent": "%", "dollar": "$", "usd": "$", "euro": "€", "eur": "€"}
-_SAME_UNIT |= {"feet": "foot", "people": "person", "children": "child"}
 _OF_NUMBER = re.compile(r"(?P<number>-?\d+(?:\.\d+)?)(?: (?P<unit>[^\s\d]\S*))?")
 _NEGATION = re.compile(
-    r"\b(?:not|no|never|none|nobody|nothing|nowhere|neither|nor|without|cannot|\w+n['’]t)\b"
+    r"\b(?:not|no|never|none|nobody|nothing|nowhere|neither|nor|non|without|cannot|\w+n['’]t)\b"
 )
-
-
-def quantity_of(text: str) -> tuple[str, str] | None:
-    """The number that ``text`` is, in one spelling, and its unit, which may be empty.
-
-    ``$1,200.0`` is ``1200`` and ``$``, ``5 million`` is ``5000000``. None where it is none: a
-    sentence, or digits in groups that are not of three.
-    """
-    cleaned = " ".join(unicodedata.normalize("NFKC", text).replace("−", "-").split())
-    found = _QUANTITY.fullmatch(cleaned.lstrip(' *`"').rstrip(' *`".'))
-    if found is None:
-        return None
-    try:
-        value = Decimal(found["sign"] + re.sub(r"[,_' ]", "", found["digits"]))
-    except InvalidOperation:
-        return None
-    if found["scale"]:
-        value = value.scaleb(_SCALES[found["scale"].strip().casefold()])
-    if not value.is_finite() or abs(value.adjusted()) > 60:
-        return None
-    value = value.normalize() if value else Decimal(0)
-    units = [_unit(found[part]) for part in ("before", "inner", "after") if found[part]]
-    per = f"/{_unit(found['per'])}" if found["per"] else ""
-    return f"{value:f}", " ".join(dict.fromkeys(units)) + per
-
-
-def _unit(name: str) -> str:
-    """One spelling of a unit: small letters, one of it, and the sign of a currency."""
-    name = name.casefold()
-    if len(name) > 3 and not name.endswith(("ss", "us", "is")):
-        name = re.sub(r"(?<=..)ies\Z", "y", name)
-        name = re.sub(r"(?<=x|s)es\Z|(?<=ch|sh)es\Z|s\Z", "", name)
-    return _SAME_UNIT.get(name, name)
-
-
-def number_of(text: str) -> str | None:
-    """The number that ``text`` is, in one spelling (``$1,200.0`` is ``1200``); None if it is none.
-
-    A currency sign, one word of a unit and what it is per are seen through; a percentage stays one.
-    """
-    found = quantity_of(text)
-    if found is None:
-        return None
-    number, unit = found
-    return f"{number}%" if unit.startswith("%") else number
+# What makes a word its opposite, and how long the word is at least: "into" is none of "to".
+_OPPOSING = {"un": 3, "dis": 3, "non": 3, "in": 4, "im": 4, "il": 4, "ir": 4}
+_SPACE_AND_SIGNS = " .,;:!?\"'`*"
+_BOUNDS = {"inf", "infinity", "infty", "oo", "pi", "sqrt"}
 
 
 def _vote_of(text: str) -> str | None:
@@ -89,28 +33,105 @@ def _vote_of(text: str) -> str | None:
 
 def folded(text: str) -> str:
     """``text`` without differences of case, accents of writing, outer signs and spaces."""
-    plain = unicodedata.normalize("NFKC", text).casefold()
-    return " ".join(plain.split()).strip(" .,;:!?\"'`*()[]")
+    return _bare(plain(text).casefold())
+
+
+def _bare(text: str) -> str:
+    """``text`` without outer signs, and brackets around all of it; those of an interval stay.
+
+    A bracket without its other half, as in ``b)``, is a sign too.
+    """
+    text = " ".join(text.split())
+    for _ in range(4):  # not for as long as there are some: that could be long
+        text = text.strip(_SPACE_AND_SIGNS)
+        opening, closing = re.search(r"[(\[]", text), re.search(r"[)\]]", text)
+        if _wrapped(text):
+            text = text if _is_interval(text[1:-1]) else text[1:-1]
+        elif not closing and not _is_interval(text.strip("([")):
+            text = text.lstrip("([")
+        elif not opening and not _is_interval(text.strip(")]")):
+            text = text.rstrip(")]")
+    return text.strip(_SPACE_AND_SIGNS)
+
+
+def _wrapped(text: str) -> bool:
+    """Whether the bracket at the beginning is closed, by one of its kind, at the end only."""
+    if not text.startswith(("(", "[")) or text[-1] != {"(": ")", "[": "]"}[text[0]]:
+        return False
+    depth = 0
+    for place, sign in enumerate(text):
+        depth += (sign in "([") - (sign in ")]")
+        if depth == 0:
+            return place == len(text) - 1
+    return False
+
+
+def _is_interval(inside: str) -> bool:
+    """Whether it is two bounds: neither has a word in it."""
+    bounds = re.split("[,;]", inside)
+    words = re.findall(r"[^\W\d_]{2,}", inside.casefold())
+    return len(bounds) == 2 and all(bounds) and not set(words) - _BOUNDS
 
 
 def choice_of(text: str, choices: Sequence[str]) -> str | None:
-    """The one of ``choices`` that ``text`` is, whatever its case and signs; None if it is none."""
-    wanted = folded(text)
-    return next((choice for choice in choices if folded(choice) == wanted), None)
+    """The one of ``choices`` that ``text`` is, whatever its case and signs; None if it is none.
+
+    One that is written just so comes first, then one in the same case: ``c`` is not ``C`` where
+    both are choices, and ``C.`` is. None where two are as near.
+    """
+    for spelling in _SPELLINGS:
+        wanted = spelling(text)
+        found = [choice for choice in choices if spelling(choice) == wanted]
+        if found:
+            return found[0] if len(found) == 1 else None
+    return None
+
+
+def _cased(text: str) -> str:
+    return _bare(plain(text))
+
+
+_SPELLINGS: tuple[Callable[[str], str], ...] = (str.strip, _cased, folded)
+
+
+def check_choices(choices: Sequence[str]) -> None:
+    """Refuse choices of which no answer could be told to be one.
+
+    Raises:
+        ConfigError: there are less than two, one is no text, has no letter or digit that counts, or
+            is the same as another one but for signs.
+    """
+    if len(choices) < 2:
+        raise ConfigError("a vote on choices needs at least two of them")
+    seen: dict[str, str] = {}
+    for choice in choices:
+        if not isinstance(choice, str):
+            raise ConfigError(f"a choice is a text, not {choice!r}", hint=f'"{choice}"')
+        bare = _cased(choice)
+        if not bare:
+            raise ConfigError(
+                f"the choice {choice!r} has nothing but signs that are not counted",
+                hint="name it by a word",
+            )
+        if bare in seen:
+            raise ConfigError(
+                f"the choices {seen[bare]!r} and {choice!r} are the same to a vote",
+                hint="signs around a choice are not counted; give each one once",
+            )
+        seen[bare] = choice
 
 
 def normaliser(ballot: Ballot, choices: Sequence[str]) -> Callable[[str], str | None]:
     """What makes an answer a vote: its one spelling, or None for a spoiled one.
 
     Raises:
-        ConfigError: ``ballot`` is unknown, or needs choices.
+        ConfigError: ``ballot`` is unknown, or its choices are wrong.
     """
     match ballot:
         case "number":
             return number_of
         case "choices":
-            if len(choices) < 2:
-                raise ConfigError("a vote on choices needs at least two of them")
+            check_choices(choices)
             return lambda text: choice_of(text, choices)
         case "auto" | "text":
             return _vote_of
@@ -181,20 +202,40 @@ class Count:
 def cosine_above(vectors: dict[str, Any], least: float) -> Callable[[str, str], bool]:
     """Whether two texts have vectors with a cosine of at least ``least``; numbers never do.
 
-    Two sentences that differ in one number, or in a "not", are near each other, and are not one
-    answer.
+    Two sentences that differ in one number, in a "not" or an opposite, or in who did what to whom,
+    are near each other, and are not one answer.
     """
     import numpy as np
 
     def similar(a: str, b: str) -> bool:
         if number_of(a) is not None or number_of(b) is not None:
             return False
-        if sorted(re.findall(r"\d+", a)) != sorted(re.findall(r"\d+", b)):
-            return False
-        if bool(_NEGATION.search(a)) is not bool(_NEGATION.search(b)):
+        if not same_numbers(a, b) or _contrary(a, b):
             return False
         left, right = np.asarray(vectors[a]), np.asarray(vectors[b])
         norm = float(np.linalg.norm(left) * np.linalg.norm(right))
         return bool(norm) and float(left @ right) / norm >= least
 
     return similar
+
+
+def _contrary(one: str, other: str) -> bool:
+    """Whether one of them denies something, has the opposite, or the same words in other order."""
+    if bool(_NEGATION.search(one)) is not bool(_NEGATION.search(other)):
+        return True
+    left, right = re.findall(r"\w+", one), re.findall(r"\w+", other)
+    if left != right and Counter(left) == Counter(right):
+        return True
+    ours, theirs = set(left) - set(right), set(right) - set(left)
+    return _opposed(ours, theirs) or _opposed(theirs, ours)
+
+
+def _opposed(words: set[str], others: set[str]) -> bool:
+    """Whether one of ``others`` is the opposite of one of ``words``: unsafe of safe."""
+    if "true" in words and "false" in others:
+        return True
+    return any(
+        len(word) >= least and prefix + word in others
+        for prefix, least in _OPPOSING.items()
+        for word in words
+    )

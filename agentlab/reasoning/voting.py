@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from langchain_core.embeddings import Embeddings
@@ -57,7 +57,8 @@ def self_consistency(
         n: the most paths.
         temperature: set on the models in ``chain``. A model's own ``seed`` becomes the first
             path's; each further path has the next one.
-        vote: ``number`` (in any spelling), ``choices``, ``text`` (by similarity of meaning), or
+        vote: ``number`` (in any spelling), ``choices`` (one in its own case comes before one in
+            another), ``text`` (by similarity of meaning, never with other numbers in them), or
             ``auto``: numbers with their units (one without is the same as one with, 10 May is not
             10 June), else texts that differ in case and signs only.
         early_stop: False always takes all ``n`` paths.
@@ -77,9 +78,9 @@ def self_consistency(
     number = isinstance(temperature, int | float) and not isinstance(temperature, bool)
     if not number or not 0 <= temperature < float("inf"):
         raise ConfigError(f"temperature must be a number of at least 0, not {temperature!r}")
-    if isinstance(choices, str):
-        raise ConfigError("choices is a list of texts", hint=f"[{choices!r}]")
-    normaliser(vote, choices)
+    if isinstance(choices, str) or not isinstance(choices, Collection):
+        raise ConfigError(f"choices is a list of texts, not {choices!r}", hint=f"[{choices!r}]")
+    normaliser(vote, tuple(choices))
     hot = with_settings(chain, {"temperature": temperature})
     if hot is chain and find_model(chain) is None:
         raise ConfigError(

@@ -17,7 +17,7 @@ from agentlab import sequential
 from agentlab.errors import ConfigError, InvalidOutput, ModelError
 from agentlab.events import Considered
 from agentlab.reasoning import chain_of_thought, self_consistency, validated
-from agentlab.reasoning.votes import Count, choice_of, normaliser, number_of
+from agentlab.reasoning.votes import Count, choice_of, cosine_above, normaliser, number_of
 from tests.reasoning.conftest import asks, says
 
 
@@ -55,6 +55,23 @@ from tests.reasoning.conftest import asks, says
         ("**$18.**", "18"),
         ('"18"', "18"),
         ("`18`.", "18"),
+        ("10²", "100"),
+        ("-2³", "-8"),
+        ("10⁻³ kg", "0.001"),
+        ("3⁻¹", None),
+        ("5¹", "5"),
+        ("9" * 30, "9" * 30),
+        ("1½", None),
+        ("101₂", None),
+        ("5 hundred thousand", "500000"),
+        ("2 dozen eggs", "24"),
+        ("5 millions", "5000000"),
+        ("1.2 Mio", "1200000"),
+        ("5 hundredths", None),
+        ("USD 1,200", "1200"),
+        ("US$5", "5"),
+        ("5 US dollars", "5"),
+        ("-CHF 5", "-5"),
     ],
 )
 def test_a_number_has_one_spelling(text: str, number: str | None) -> None:
@@ -87,6 +104,16 @@ def test_long_runs_of_spaces_take_no_time(sign: str) -> None:
         ("5 km", "5 miles"),
         ("$5", "€5"),
         ("12 18", "1218"),
+        ("10²", "102"),
+        ("x²", "x2"),
+        ("1½", "11/2"),
+        ("5 mW", "5 MW"),
+        ("3 mm", "3 Mm"),
+        ("(1, 2]", "[1, 2)"),
+        ("(0,1)", "[0,1]"),
+        ("[-inf; 3]", "(-inf; 3)"),
+        ("f(x", "f(x)"),
+        ("$5", "CA$5"),
     ],
 )
 @pytest.mark.parametrize("vote", ["auto", "text"])
@@ -100,8 +127,28 @@ def test_a_unit_may_be_written_in_another_way() -> None:
     assert vote_of("5 KM.") == vote_of("5.0km") == "5 km"
     assert vote_of("$1,200") == vote_of("1200 dollars") == "1200 $"
     assert vote_of("$18/hour") == vote_of("18 dollars/hour") == "18 $/hour"
-    for one, more in (("1 day", "1 days"), ("2 boxes", "2 box"), ("3 berries", "3 Berry")):
+    for one, more in (
+        ("1 day", "1 days"),
+        ("2 boxes", "2 box"),
+        ("3 berries", "3 Berry"),
+        ("5 MG", "5 mg"),
+        ("5 mhz", "5 mHz"),
+        ("12 m²", "12 m^2"),
+        ("12 m2", "12 m²"),
+        ("x^2", "x²"),
+        ("$5", "USD 5"),
+        ("$5", "US$5"),
+        ("£5", "5 pounds"),
+        ("¥5", "5 yen"),
+        ("5 million", "5000000"),
+    ):
         assert vote_of(one) == vote_of(more)
+
+
+@pytest.mark.parametrize("said", ["(B)", "[b]", "B)", "**(B)**", "( B. )", "b"])
+def test_brackets_around_an_answer_are_signs(said: str) -> None:
+    assert normaliser("auto", ())(said) == "b"
+    assert normaliser("auto", ())("(yes, it is)") == "yes, it is"
 
 
 @pytest.mark.parametrize(
@@ -130,6 +177,12 @@ def test_of_choices_each_is_its_own() -> None:
 def test_choices_whatever_their_case() -> None:
     assert choice_of(" Yes. ", ["yes", "no"]) == "yes"
     assert choice_of("yes and no", ["yes", "no"]) is None
+
+
+def test_a_choice_in_its_own_case_comes_first() -> None:
+    votes = normaliser("choices", ["C", "c"])
+    assert [votes(said) for said in ("C", "c", " c\n", "(C).", "c.")] == ["C", "c", "c", "C", "c"]
+    assert normaliser("choices", ["Aa", "aA"])("AA") is None
 
 
 def test_the_most_frequent_answer_wins_and_all_paths_come_back() -> None:
@@ -268,12 +321,48 @@ def test_texts_are_one_answer_by_their_meaning() -> None:
 
 
 @pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("It is 12.5 km long.", "It is 5.12 km long.", False),
+        ("It is 12.50 km long.", "It is 12.5 km long.", True),
+        ("It was -5 degrees.", "It was 5 degrees.", False),
+        ("It was .5 degrees.", "It was 5 degrees.", False),
+        ("Ann has 3 and Bob has 5", "Ann has 5 and Bob has 3", False),
+        ("three apples", "four apples", False),
+        ("twenty-one apples", "21 of the apples", True),
+        ("three hundred apples", "300 such apples", True),
+        ("5 billion people live", "5 million people live", False),
+        ("one of the apples", "some apples", True),
+        ("one apple and two pears", "two apples and one pear", False),
+        ("It is safe to eat", "It is unsafe to eat", False),
+        ("The contract is legal", "The contract is illegal", False),
+        ("It is non-toxic", "It is toxic", False),
+        ("It is true that it rains", "It is false that it rains", False),
+        ("He went to it", "He went into it", True),
+        ("Paris is north of Lyon", "Lyon is north of Paris", False),
+        ("Paris, it is.", "Paris it is", True),
+    ],
+)
+def test_texts_that_are_near_and_not_the_same(one: str, other: str, same: bool) -> None:
+    vote_of = normaliser("text", ())
+    count = Count(cosine_above({vote_of(text): [1.0] for text in (one, other)}, 0.85), units=True)
+    for path, text in enumerate((one, other)):
+        count.add(path, vote_of(text))
+    assert (len(count.groups) == 1) is same
+
+
+@pytest.mark.parametrize(
     ("arguments", "told"),
     [
         ({"n": 0}, "n must be"),
         ({"together": 0}, "together must be"),
         ({"vote": "most"}, "vote must be"),
         ({"vote": "choices"}, "at least two"),
+        ({"vote": "choices", "choices": ["a", "a"]}, "'a' and 'a' are the same"),
+        ({"vote": "choices", "choices": ["a", "(a)"]}, "are the same"),
+        ({"vote": "choices", "choices": ["!", "?"]}, "'!' has nothing but signs"),
+        ({"vote": "choices", "choices": ["a", 1]}, "a choice is a text, not 1"),
+        ({"vote": "choices", "choices": None}, "a list of texts"),
         ({"min_similarity": 0}, "min_similarity"),
         ({"temperature": "hot"}, "temperature must be"),
         ({"temperature": -1}, "temperature must be"),
