@@ -116,7 +116,9 @@ def test_the_source_is_named() -> None:
     assert wrap("four", "calculator") == '<untrusted source="calculator">\nfour\n</untrusted>'
 
 
-@pytest.mark.parametrize("piece", ["<", "<|", "< ", "1.", "system ", " ", "\n", "#", "[", "\u200b", "＜"])
+@pytest.mark.parametrize(
+    "piece", ["<", "<|", "< ", "1.", "system ", " ", "\n", "#", "[", "\u200b", "＜"]
+)
 def test_long_hostile_text_takes_no_long_time(piece: str) -> None:
     begun = time.process_time()
     neutralise(piece * (400_000 // len(piece)))

@@ -12,6 +12,7 @@ from langchain_core.utils.function_calling import convert_to_json_schema
 from pydantic import BaseModel, ValidationError
 
 from agentlab.errors import GrammarError, InvalidOutput
+from agentlab.models._json_schema import Misfit, WrongSchema, check_fit, check_value, read_json
 
 # What providers call it, and what they say where `max_tokens` ended an answer.
 ENDED = ("finish_reason", "stop_reason", "done_reason", "stopReason", "incomplete_details")
@@ -65,10 +66,14 @@ def parse_structured(message: AIMessage, schema: dict[str, Any] | type | None) -
     if message.tool_calls:
         value: Any = message.tool_calls[0]["args"]
         text = json.dumps(value, ensure_ascii=False)
+        try:
+            check_value(value)
+        except ValueError as error:
+            raise InvalidOutput(f"the answer is not JSON: {error}", text=text) from error
     else:
         text = message.text
         try:
-            value = json.loads(text)
+            value = read_json(text)
         except (ValueError, RecursionError) as error:
             raise _not_json(message, text, error) from error
     if schema is None:
@@ -100,14 +105,10 @@ def _not_json(message: AIMessage, text: str, error: Exception) -> InvalidOutput:
 
 
 def _checked(value: Any, schema: dict[str, Any], text: str) -> Any:
-    import jsonschema
-
     try:
-        jsonschema.validate(value, schema)
-    except jsonschema.ValidationError as error:
-        raise InvalidOutput(
-            f"the answer does not fit its schema: {error.json_path}: {error.message}", text=text
-        ) from error
-    except jsonschema.SchemaError as error:
-        raise GrammarError(f"not a JSON schema: {error.json_path}: {error.message}") from error
+        check_fit(value, schema)
+    except Misfit as error:
+        raise InvalidOutput(f"the answer does not fit its schema: {error}", text=text) from error
+    except WrongSchema as error:
+        raise GrammarError(f"not a JSON schema: {error}") from error
     return value

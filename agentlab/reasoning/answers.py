@@ -108,13 +108,25 @@ def answer_kind(answer: str | Sequence[str] | re.Pattern[str]) -> AnswerKind:
 
 def with_flags(pattern: re.Pattern[str]) -> str:
     """The text of ``pattern``, with its flags in it, as decoders know them too."""
-    named = {"i": re.IGNORECASE, "m": re.MULTILINE, "s": re.DOTALL, "x": re.VERBOSE}
+    verbose = bool(pattern.flags & re.VERBOSE)
+    named = {"i": re.IGNORECASE, "m": re.MULTILINE, "s": re.DOTALL}
     flags = "".join(name for name, flag in named.items() if pattern.flags & flag)
     # flags at its beginning, (?i), are among its flags as well, and may stand nowhere else
-    before = r"\(\?[aiLmsux]+\)|\(\?#[^)]*\)" + (r"|\s|#[^\n]*\n" if "x" in flags else "")
+    before = r"\(\?[aiLmsux]+\)|\(\?#[^)]*\)" + (r"|\s|#[^\n]*\n" if verbose else "")
     text = re.sub(rf"\A(?:{before})+", "", pattern.pattern)
-    end = "\n" if "x" in flags else ""  # a comment may end it
-    return f"(?{flags}:{text}{end})" if flags else pattern.pattern
+    if verbose:  # which decoders do not know
+        return f"(?{flags}:{_compact(text)})"
+    return f"(?{flags}:{text})" if flags else pattern.pattern
+
+
+_PART_OF_VERBOSE = re.compile(
+    r"(?P<kept>\\.|\[\^?\]?(?:\\.|[^\]\\])*\])|\(\?#[^)]*\)|\s+|#[^\n]*(?:\n|\Z)", re.DOTALL
+)
+
+
+def _compact(pattern: str) -> str:
+    """A verbose ``pattern`` without its spaces and comments."""
+    return _PART_OF_VERBOSE.sub(lambda found: found["kept"] or "", pattern)
 
 
 def _digits(value: float) -> str:

@@ -122,11 +122,15 @@ class Wanted:
             except InvalidOutput as error:
                 return Read(None, text, (str(error),))
         if self.choices is not None:
-            if text.strip() not in self.choices:
+            found = [choice for choice in self.choices if choice.strip() == text.strip()]
+            if not found:
                 told = ", ".join(self.choices)
                 return Read(None, text, (f"it is none of {told}",))
-            return Read(text.strip(), text)
-        if self.regex is not None and re.fullmatch(self.regex, text.strip()) is None:
+            return Read(text if text in found else found[0], text)
+        if self.regex is not None:  # spaces around it may be of the form, or of the model
+            for told in (text, text.strip()):
+                if re.fullmatch(self.regex, told):
+                    return Read(told, text)
             return Read(None, text, (f"it does not match {self.regex}",))
         return Read(text.strip(), text)
 
@@ -152,14 +156,17 @@ def _plain(value: Any) -> Any:
 
 
 def _lines(name: str, value: Any) -> Iterator[str]:
-    """Each text and number in ``value`` with the name it has there."""
-    if isinstance(value, Mapping):
+    """Each text and number in ``value`` with the name it has there; the name alone for nothing."""
+    if not value and (value is None or isinstance(value, Mapping | list | tuple)):
+        if name:
+            yield name
+    elif isinstance(value, Mapping):
         for key, item in value.items():
             yield from _lines(f"{name}.{key}" if name else str(key), item)
     elif isinstance(value, list | tuple):
         for item in value:
             yield from _lines(name, item)
-    elif value is not None:
+    else:
         yield f"{name}: {value}" if name else str(value)
 
 
@@ -200,8 +207,9 @@ def wanted(
 
 
 def _check_schema(schema: Any) -> None:
-    import jsonschema
     from langchain_core.utils.function_calling import convert_to_json_schema
+
+    from agentlab.models._json_schema import WrongSchema, validator_of
 
     if not isinstance(schema, dict | type):
         raise ConfigError(
@@ -211,9 +219,9 @@ def _check_schema(schema: Any) -> None:
     as_json = isinstance(schema, dict) and not schema.keys() & {"function", "parameters"}
     try:
         converted: Any = schema if as_json else convert_to_json_schema(schema)
-        jsonschema.validators.validator_for(converted).check_schema(converted)
-    except jsonschema.SchemaError as error:
-        raise GrammarError(f"not a JSON schema: {error.json_path}: {error.message}") from error
+        validator_of(converted)
+    except WrongSchema as error:
+        raise GrammarError(f"not a JSON schema: {error}") from error
     except (TypeError, ValueError, KeyError, RuntimeError) as error:  # pydantic's is the last
         raise GrammarError(f"no JSON schema can be made of {schema!r}: {error}") from error
 

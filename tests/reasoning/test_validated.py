@@ -221,3 +221,25 @@ def test_a_local_model_cannot_but_fit_and_is_asked_again_where_it_was_cut(
     assert validated(prompt | smollm2, grammar='root ::= "a" | "b"').invoke("a or b?") in "ab"
     with pytest.raises(GrammarError):
         validated(smollm2, grammar="root ::= _x")
+
+
+def test_spaces_at_the_edges_of_a_form_are_of_it() -> None:
+    for text, form in ((" abc", {"regex": " [a-z]{3}"}), ("abc ", {"regex": "[a-z]{3}"})):
+        assert validated(says(text), **form, retries=0).invoke("x").strip() == "abc"
+    for text in (" yes", "yes\n"):
+        assert validated(plain(text), choices=[" yes", " no"], retries=0).invoke("x") == " yes"
+
+
+@pytest.mark.parametrize("nothing", [None, {}, []])
+def test_rules_see_a_name_without_a_value(nothing: Any) -> None:
+    schema = {"title": "t", "description": "d", "type": "object"}
+    written = json.dumps({"a@b.de": nothing})
+    with pytest.raises(InvalidOutput, match="email"):
+        validated(says(written), schema=schema, rules=[personal_data()], retries=0).invoke("x")
+
+
+@pytest.mark.model
+def test_a_verbose_pattern_holds_local_models_too(smollm2: BaseChatModel) -> None:
+    pattern = re.compile("a b  # two letters\n | [ #] d", re.VERBOSE)
+    for form in (validated(smollm2, regex=pattern), validated(plain("ab"), regex=pattern)):
+        assert form.invoke("Say ab.") in ("ab", " d", "#d")
