@@ -8,17 +8,25 @@ import socket
 from agentlab.errors import ToolError
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
-_NAT64 = ipaddress.ip_network("64:ff9b::/96")
-_LOCAL_NAT64 = ipaddress.ip_network("64:ff9b:1::/48")  # RFC 8215; not every Python knows it
+# Their last 32 bits are an IPv4 address: NAT64, IPv4-compatible and IPv4-translated ones.
+_EMBEDDING = tuple(
+    ipaddress.IPv6Network(text) for text in ("64:ff9b::/96", "::/96", "::ffff:0:0:0/96")
+)
+# What not every Python knows: local NAT64 (RFC 8215), documentation (RFC 9637), segment routing
+# (RFC 9602), dummy addresses (RFC 9780).
+_SPECIAL = tuple(
+    ipaddress.IPv6Network(text)
+    for text in ("64:ff9b:1::/48", "3fff::/20", "5f00::/16", "100:0:0:1::/64")
+)
 
 
 def is_public(address: Address) -> bool:
     """Whether ``address`` is on the public internet, and so are the addresses embedded in it."""
     if isinstance(address, ipaddress.IPv6Address):
         embedded = [address.ipv4_mapped, address.sixtofour, *(address.teredo or ())]
-        if address in _NAT64:
+        if any(address in network for network in _EMBEDDING):
             embedded.append(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF))
-        if address.is_site_local or address in _LOCAL_NAT64:
+        if address.is_site_local or any(address in network for network in _SPECIAL):
             return False
         if not all(is_public(a) for a in embedded if a is not None):
             return False

@@ -7,6 +7,7 @@ answer is kept.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from agentlab.web import failures, http
@@ -17,32 +18,40 @@ _DATED = ("duckduckgo", "brave", "startpage", "yahoo")  # those that know how ol
 _NEWS = ("duckduckgo", "yahoo", "bing")
 _PER_ENGINE = 8.0  # seconds
 _REFUSED = (202, 403, 429)  # how they turn away what looks like a program
+_CAPTCHA = re.compile(  # how they do so with status 200
+    r"(?i)(?:g-re|\bh-?|px-|/)captcha|captcha-(?:form|box|container)|cf-turnstile|"
+    r"challenge-platform|anomaly-modal|unusual traffic|"
+    r"(?:not|n['’]t) a (?:robot|bot)\b|\byou(?:['’]| a)re (?:a )?human"
+)
 
 
 class _Watched:
-    """An engine's HTTP client that remembers the statuses of its answers."""
+    """An engine's HTTP client that remembers the statuses of its answers, and the last text."""
 
     def __init__(self, client: Any) -> None:
         self._client = client
         self.statuses: list[int] = []
+        self.text = ""
 
     @property
     def client(self) -> Any:
         return self._client.client
 
     def request(self, *args: Any, **kwargs: Any) -> Any:
+        self.text = ""
         response = self._client.request(*args, **kwargs)
         self.statuses.append(response.status_code)
+        self.text = str(getattr(response, "text", ""))
         return response
 
 
 def search(
     query: str, region: str, freshness: Freshness, news: bool, deadline: float
 ) -> list[Found]:
-    """The results of the first engine that has any.
+    """The results of the first engine that has any; none where most say that there are none.
 
     Raises:
-        ToolError: none knows anything, and at least one did not answer properly.
+        ToolError: none has results, and most of those asked did not answer properly.
     """
     from ddgs.engines import ENGINES
 
@@ -64,7 +73,9 @@ def search(
         else:
             empty.append(name)
     # Wikipedia completes titles; that it has none says nothing of what the others would know.
-    if empty and not (problems and empty == ["wikipedia"]):
+    said_none = [name for name in empty if name != "wikipedia"]
+    failed = [name for name in problems if name in names and name != "wikipedia"]
+    if empty and len(said_none) >= len(failed):
         return []
     said = "; ".join(f"{name}: {problem}" for name, problem in problems.items())
     if any(problem.startswith("refused") for problem in problems.values()):
@@ -93,6 +104,10 @@ def _ask(
         return [], f"refused with HTTP {status}"
     if status and status != 200:
         return [], f"HTTP {status}"
+    if _CAPTCHA.search(watched.text) and not _CAPTCHA.search(query):
+        return [], "refused with a captcha"
+    if results is None and status and not failure:
+        return [], "its answer is empty"
     return [], failure
 
 

@@ -12,7 +12,7 @@ import unicodedata
 import urllib.parse
 from collections.abc import Iterator
 from functools import lru_cache
-from itertools import accumulate, pairwise
+from itertools import accumulate, islice, pairwise
 
 from agentlab.recording.secrets import KEY_FORMATS, Rule, Scrubber
 
@@ -29,6 +29,7 @@ _UNSEEN = re.compile(
 )
 _SEPARATOR = "[^A-Za-z0-9_.-]"  # no character of a key
 _LONGEST = 300  # characters of a key in pieces
+_MOST = 1000  # beginnings of keys that are looked at
 
 
 def secret_in(text: str) -> str:
@@ -133,11 +134,11 @@ def _key_in_pieces(text: str) -> str:
     for rule, beginning in _BEGINNINGS:
         if not any(trigger[0] in lower for trigger in rule.triggers):
             continue
-        for match in beginning.finditer(text):
+        for match in islice(beginning.finditer(text), _MOST):
             pieces = re.split(_SEPARATOR, text[match.start() : match.start() + _LONGEST])
-            for joined in accumulate(pieces):
-                if (key := rule.pattern.match(joined)) and _is_mixed(key.group()):
-                    return rule.name
+            # It may end at any of its separators, and prose follow.
+            if _is_mixed("".join(pieces)) and any(map(rule.pattern.match, accumulate(pieces))):
+                return rule.name
     return ""
 
 
@@ -150,8 +151,8 @@ def _beginning(rule: Rule) -> re.Pattern[str]:
 _BEGINNINGS = [(rule, _beginning(rule)) for rule in KEY_FORMATS]
 
 
-def _is_mixed(key: str) -> bool:
-    """Whether capitals, small letters and digits alternate as in no words ("sk-learn tutorials")."""
-    kinds = ["0" if c.isdigit() else c.isupper() for c in key if c.isalnum()][:32]
+def _is_mixed(text: str) -> bool:
+    """Whether capitals, small letters and digits take turns at its beginning, as in no words."""
+    kinds = ["0" if c.isdigit() else c.isupper() for c in text if c.isalnum()][:32]
     changes = sum(a != b for a, b in pairwise(kinds))
     return changes >= 0.2 * len(kinds)

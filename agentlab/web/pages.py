@@ -52,7 +52,9 @@ def refuse_secrets(text: str, what: str) -> None:
     """
     rule = secret_in(text)
     if rule:
-        raise ToolError(f"{what} holds a secret ({rule}) and was not sent", hint="leave it out")
+        raise ToolError(
+            f"{what} holds a secret ({rule}) and was not sent", hint="leave the secret out"
+        )
 
 
 def _refuse_error_status(response: Response) -> None:

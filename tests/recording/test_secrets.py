@@ -268,6 +268,13 @@ def test_values_that_are_told_to_be_secret(text: str) -> None:
     assert "a1b2c3d4e5f6" not in Scrubber(environ={}).text(text)
 
 
+@pytest.mark.parametrize("before", ["", "x_", "key=", "密钥", "(", "_"])
+def test_a_key_is_found_after_an_underscore_and_other_scripts(before: str) -> None:
+    key = "sk-proj-" + "a1B2" * 8
+    assert key not in Scrubber(environ={}).text(before + key)
+    assert Scrubber(environ={}).text("task-" + "a1B2" * 8) == "task-" + "a1B2" * 8
+
+
 def test_values_under_secret_names() -> None:
     scrubber = Scrubber(environ={})
     value = {"Authorization": "hunter2", "db_password": "hunter2", "apiKey": "a1b2c3d4e5f6"}

@@ -108,6 +108,13 @@ def test_private_addresses_are_refused(url: str, monkeypatch: pytest.MonkeyPatch
         ("64:ff9b:1::7f00:1", False),  # a network's own NAT64
         ("2002:7f00:1::", False),  # 6to4 of 127.0.0.1
         ("fec0::1", False),
+        ("::127.0.0.1", False),  # IPv4-compatible
+        ("::169.254.169.254", False),
+        ("::ffff:0:127.0.0.1", False),  # IPv4-translated
+        ("::ffff:0:808:808", True),
+        ("3fff::1", False),  # documentation
+        ("5f00::1", False),  # segment routing
+        ("100:0:0:1::1", False),  # dummy
     ],
 )
 def test_which_addresses_are_public(address: str, public: bool) -> None:
@@ -158,6 +165,12 @@ def test_redirects_are_followed_five_times(local: Site) -> None:
     assert fetch(f"{local.url}/1").url == f"{local.url}/6"
     with pytest.raises(ToolError, match="redirects more than 5 times"):
         fetch(f"{local.url}/0")
+
+
+def test_a_redirect_to_no_address_says_so(local: Site) -> None:
+    local.paths["/"] = Reply(302, headers={"Location": "http://["})
+    with pytest.raises(ToolError, match=r"redirects to 'http://\[', which is none"):
+        fetch(local.url)
 
 
 @pytest.mark.parametrize(

@@ -211,6 +211,12 @@ def test_the_next_engine_is_asked_when_the_first_refuses(engines: Site) -> None:
             Reply(503, b"x"),
             "out of order: duckduckgo: HTTP 500; mojeek: HTTP 503",
         ),
+        (Reply(200, b""), Reply(500), "out of order: duckduckgo: its answer is empty"),
+        (
+            Reply(200, b"<form action='/captcha-form'>Show that you are human</form>"),
+            Reply(500),
+            "too many requests: duckduckgo: refused with a captcha",
+        ),
         (page(), Reply(500), "No results for 'x'"),
         (Reply(500), page(), "No results for 'x'"),
     ],
@@ -242,6 +248,29 @@ def test_that_wikipedia_has_no_title_says_nothing_of_engines_that_refuse(
     for name in ("duckduckgo", "mojeek"):
         monkeypatch.delitem(ENGINES["text"], name)
     assert "No results for 'x'" in search(query="x").content
+
+
+def test_one_engine_without_results_does_not_speak_for_those_that_refuse(
+    engines: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from ddgs.engines import ENGINES
+
+    class Another(ENGINES["text"]["duckduckgo"]):  # type: ignore[misc]
+        search_url = f"{engines.url}/brave"
+
+    monkeypatch.setitem(ENGINES["text"], "brave", Another)
+    engines.paths["/duckduckgo"], engines.paths["/brave"] = Reply(202, b"x"), Reply(429)
+    engines.paths["/mojeek"] = page()
+    said = "too many requests: duckduckgo: refused with HTTP 202; brave: refused with HTTP 429"
+    assert said in search(query="x").content
+    engines.paths["/brave"] = page()
+    assert "No results for 'x'" in search(query="x").content
+
+
+def test_a_query_about_captchas_is_not_taken_for_one(engines: Site) -> None:
+    asked = Reply(200, b"<html>No results for: is unusual traffic a crime</html>")
+    engines.paths["/duckduckgo"] = engines.paths["/mojeek"] = asked
+    assert "No results" in search(query="is unusual traffic a crime").content
 
 
 def test_no_connection_is_an_outage(engines: Site, monkeypatch: pytest.MonkeyPatch) -> None:
