@@ -53,8 +53,10 @@ class Limits:
                 continue
             if isinstance(value, bool) or not isinstance(value, int) or value < least:
                 raise ConfigError(f"{name} must be a whole number from {least}, not {value!r}")
-        if self.seconds is not None and not 0 < self.seconds < math.inf:
-            raise ConfigError(f"seconds must be above 0, or None, not {self.seconds!r}")
+        given = self.seconds
+        number = isinstance(given, int | float) and not isinstance(given, bool)
+        if given is not None and not (number and 0 < given < math.inf):
+            raise ConfigError(f"seconds must be a number above 0, or None, not {given!r}")
 
     @property
     def grace(self) -> float | None:

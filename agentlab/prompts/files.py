@@ -38,6 +38,11 @@ def load_prompt(name: str | Path | Prompt) -> Prompt:
     """
     if isinstance(name, Prompt):
         return name
+    if not isinstance(name, str | Path):
+        raise PromptError(
+            f"a prompt is a name, a file or a Prompt, not {name!r:.80}",
+            hint="such as 'story/title'",
+        )
     if isinstance(name, Path) or name.endswith(".md"):
         file = Path(name).expanduser()
         if file.suffix != ".md":

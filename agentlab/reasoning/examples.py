@@ -191,11 +191,17 @@ class FewShotPrompt(Prompt):
         return [(HumanMessage(u.text), AIMessage(a.text)) for u, a in pairs]
 
 
+def _counted(found: Any) -> int:
+    if isinstance(found, bool) or not isinstance(found, int | float):
+        raise ConfigError(f"count gave {found!r}, not a number of tokens")
+    return int(found)
+
+
 def _counter(count: Any) -> Callable[[str], int]:
     if count is None:
         return lambda text: len(text) // 4 + 1
     if hasattr(count, "get_num_tokens"):
         return lambda text: int(count.get_num_tokens(text))
     if callable(count):
-        return lambda text: int(count(text))
+        return lambda text: _counted(count(text))
     raise ConfigError(f"count is a chat model or a function of a text, not {type(count).__name__}")

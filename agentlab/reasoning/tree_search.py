@@ -99,9 +99,12 @@ def tree_of_thought(
         raise ConfigError(f"max_calls must be at least 3, not {max_calls!r}")
     if search not in ("bfs", "dfs", "beam"):
         raise ConfigError(f"search must be bfs, dfs or beam, not {search!r}")
-    if verdicts is not None and not isinstance(verdicts, Mapping):
+    named = verdicts is None or (
+        isinstance(verdicts, Mapping) and all(isinstance(word, str) for word in verdicts)
+    )
+    if not named:
         raise ConfigError(
-            f"verdicts are a mapping of each to its score, not {verdicts!r}",
+            f"verdicts are a mapping of each word to its score, not {verdicts!r}",
             hint='such as {"yes": 1, "no": 0}',
         )
     scores = dict(VERDICTS if verdicts is None else verdicts)

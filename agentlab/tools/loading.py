@@ -138,6 +138,13 @@ def read_tool_file(file: Path) -> tuple[BaseTool, ToolPolicy | None]:
             f"{file}:{_line_of(file, 'POLICY')}: POLICY is a {type(policy).__name__}",
             hint="write POLICY = ToolPolicy(timeout=10)",
         )
+    unknown = [name for name in (policy.patterns if policy else ()) if name not in tool.args]
+    if unknown:
+        raise ToolDefinitionError(
+            f"{file}:{_line_of(file, 'POLICY')}: POLICY has a pattern for {unknown[0]!r}, which is "
+            "no argument of the tool",
+            hint=f"it has: {', '.join(tool.args)}",
+        )
     if not tool.description.strip():
         raise ToolDefinitionError(
             f"{file}:{line}: the tool {tool.name!r} has no description",
@@ -214,6 +221,12 @@ def _refuse_untyped_arguments(file: Path) -> None:
     for node in _definitions(file):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name == file.stem:
             arguments = (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)
+            for several in filter(None, (node.args.vararg, node.args.kwarg)):
+                raise ToolDefinitionError(
+                    f"{file}:{several.lineno}: a model cannot be told of the argument "
+                    f"{several.arg!r}, which stands for any number",
+                    hint="name each argument; a list is one",
+                )
             untyped = next((a for a in arguments if a.annotation is None), None)
             if untyped is not None:
                 raise ToolDefinitionError(

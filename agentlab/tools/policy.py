@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from langchain_core.tools import BaseTool
+
+
+_NOT_DECODED = re.compile(r"(?<!\\)(?:\\\\)*(?:\(\?(?:<?[=!]|P=|\()|\\[1-9])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +44,16 @@ class ToolPolicy:
             raise ValueError(f"timeout must be above 0 seconds, not {self.timeout!r}")
         if self.max_result < 100:
             raise ValueError(f"max_result must be at least 100 characters, not {self.max_result!r}")
+        for name, pattern in self.patterns.items():
+            try:
+                re.compile(pattern)
+            except (re.error, TypeError) as error:
+                raise ValueError(f"the pattern {pattern!r} of {name!r} is none: {error}") from error
+            if _NOT_DECODED.search(pattern):
+                raise ValueError(
+                    f"the pattern {pattern!r} of {name!r} looks around or back, which cannot be "
+                    "kept to while decoding"
+                )
 
 
 # Of a tool that came without one, as nobody knows what it does.

@@ -288,5 +288,8 @@ def test_wrong_limits_are_told() -> None:
         Limits(model_calls=0)
     with pytest.raises(ConfigError, match="seconds"):
         Limits(seconds=0)
+    for seconds in ("x", True, float("nan")):
+        with pytest.raises(ConfigError, match="seconds must be a number above 0, or None"):
+            Limits(seconds=seconds)  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match="tokens"):
         Limits(tokens=1.5)  # type: ignore[arg-type]

@@ -146,6 +146,8 @@ def test_wrong_arguments(prompt: Path, tmp_path: Path) -> None:
             few_shot(prompt, **wrong)  # type: ignore[arg-type]
     with pytest.raises(PromptError, match="a file or a list of examples, not 5"):
         few_shot(prompt, 5)  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match="count gave None, not a number of tokens"):
+        few_shot(prompt, max_tokens=5, count=lambda _: None).render("a")
     with pytest.raises(PromptError, match="there are no examples"):
         few_shot("chat")
     with pytest.raises(PromptError, match="no file of examples"):

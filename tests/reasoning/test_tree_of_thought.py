@@ -220,6 +220,8 @@ def test_the_pictures() -> None:
         ({"verdicts": {"yes": 1, "yeah": 0}}, "first letters"),
         ({"verdicts": {"yes": 2, "no": 0}}, "from 0 to 1"),
         ({"verdicts": ["yes", "no"]}, "verdicts are a mapping"),
+        ({"verdicts": {1: 1, 2: 0}}, "verdicts are a mapping"),
+        ({"conclude": 5}, "a prompt is a name, a file or a Prompt, not 5"),
         ({"prune_below": "x"}, "prune_below must be a number"),
     ],
 )

@@ -171,3 +171,30 @@ def test_langchain_tools_are_accepted_between_names() -> None:
 def test_two_tools_of_one_name_are_refused() -> None:
     with pytest.raises(ToolDefinitionError, match="two tools have the name 'now'"):
         load_tools("now", "now")
+
+
+@pytest.mark.parametrize(
+    ("policy", "told"),
+    [
+        (
+            'ToolPolicy(patterns={"name": "("})',
+            r":5: ValueError: the pattern '\(' of 'name' is none",
+        ),
+        ('ToolPolicy(patterns={"name": "(?=a)"})', r":5: ValueError: .* looks around or back"),
+        ('ToolPolicy(patterns={"nome": "a"})', r":5: POLICY has a pattern for 'nome'"),
+    ],
+)
+def test_patterns_are_checked_when_the_file_is_read(folder: Path, policy: str, told: str) -> None:
+    text = GOOD.replace("ToolPolicy(timeout=3, side_effects=True)", policy)
+    (folder / "greet.py").write_text(text)
+    with pytest.raises(ToolDefinitionError, match=rf"greet\.py{told}"):
+        load_tools("greet")
+
+
+@pytest.mark.parametrize("arguments", ["*names", "name: str, **more"])
+def test_any_number_of_arguments_is_none_that_a_model_can_give(
+    folder: Path, arguments: str
+) -> None:
+    (folder / "greet.py").write_text(GOOD.replace("name: str", arguments))
+    with pytest.raises(ToolDefinitionError, match=r"greet\.py:8: a model cannot be told of"):
+        load_tools("greet")
