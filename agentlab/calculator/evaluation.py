@@ -1,7 +1,8 @@
 """A tree to its value: exact rationals, and floats where a float function takes part.
 
-A float that decides something (a comparison, floor, ceil, round, ``//``, ``%``, a factorial) is
-first rounded to 15 significant digits, so that ``floor(log(1000, 10))`` is 3.
+A float that decides something (a comparison, floor, ceil, round, ``//``, ``%``, a factorial, a
+domain) is first rounded to the digits that are known (:mod:`.digits`), so that
+``floor(log(1000, 10))`` is 3.
 """
 
 from __future__ import annotations
@@ -11,7 +12,15 @@ from collections.abc import Callable
 from fractions import Fraction
 
 from agentlab.calculator import exact, floats
-from agentlab.calculator.formatting import magnitude, to_digits
+from agentlab.calculator.digits import (
+    Partial,
+    add,
+    magnitude,
+    places_of,
+    to_digits,
+    with_digits_of,
+    with_places,
+)
 from agentlab.calculator.limits import checked
 from agentlab.calculator.syntax import (
     Binary,
@@ -30,7 +39,6 @@ from agentlab.errors import ToolError
 Value = Fraction | float
 _CONSTANTS = {"pi": math.pi, "e": math.e}
 _HUNDRED = Fraction(100)
-_FIFTEEN_DIGITS = 10**15
 
 
 def value_of(tree: Node | Comparison) -> Value | bool:
@@ -40,7 +48,7 @@ def value_of(tree: Node | Comparison) -> Value | bool:
         ToolError: it has no real value, or one beyond the limits.
     """
     if isinstance(tree, Comparison):
-        return _compare(tree.operator, _decisive(_value(tree.left)), _decisive(_value(tree.right)))
+        return _compare(tree.operator, _value(tree.left), _value(tree.right))
     return _value(tree)
 
 
@@ -68,14 +76,19 @@ def _decisive(value: Value) -> Fraction:
     return value if isinstance(value, Fraction) else to_digits(value)
 
 
-def _compare(operator: str, left: Fraction, right: Fraction) -> bool:
+def _compare(operator: str, left: Value, right: Value) -> bool:
+    """As the difference of both is to 0, so that ``x = y`` holds where ``x - y = 0`` does."""
+    if isinstance(left, Fraction) and isinstance(right, Fraction):
+        difference = left - right
+    else:
+        difference, _ = add(left, -right)
     return {
-        "<": left < right,
-        "<=": left <= right,
-        ">": left > right,
-        ">=": left >= right,
-        "=": left == right,
-        "≠": left != right,
+        "<": difference < 0,
+        "<=": difference <= 0,
+        ">": difference > 0,
+        ">=": difference >= 0,
+        "=": difference == 0,
+        "≠": difference != 0,
     }[operator]
 
 
@@ -92,9 +105,11 @@ def _binary(operator: str, left: Value, right: Value) -> Value:
         return _power(left, right)
     if isinstance(left, Fraction) and isinstance(right, Fraction):
         return _exactly(operator, left, right)
-    term = operator in ("+", "-")
-    x, y = floats.to_float(left, term=term), floats.to_float(right, term=term)
-    return _in_floats(operator, x, y)
+    if operator in ("+", "-"):
+        value, places = add(left, right if operator == "+" else -right)
+        return with_places(floats.to_float(value), places)
+    result = _in_floats(operator, floats.to_float(left), floats.to_float(right))
+    return with_digits_of(result, left, right)
 
 
 def _exactly(operator: str, left: Fraction, right: Fraction) -> Fraction:
@@ -108,21 +123,18 @@ def _exactly(operator: str, left: Fraction, right: Fraction) -> Fraction:
 
 
 def _in_floats(operator: str, left: float, right: float) -> float:
-    if operator == "+":
-        return floats.finite(left + right)
-    if operator == "-":
-        return floats.finite(left - right)
     if operator == "*":
         return floats.finite(left * right, nonzero=left != 0 and right != 0)
     if right == 0:
-        raise ToolError("division by zero", hint="the divisor must not be 0")
+        hint = "the divisor must not be 0, nor a difference of which no digit is known"
+        raise ToolError("division by zero", hint=hint)
     return floats.finite(left / right, nonzero=left != 0)
 
 
 def _floor_quotient(left: Value, right: Value) -> Value:
     if isinstance(left, Fraction) and isinstance(right, Fraction):
         return exact.floor_divide(left, right)
-    return _whole(math.floor, _in_floats("/", floats.to_float(left), floats.to_float(right)))
+    return _whole(math.floor, _binary("/", left, right))
 
 
 def _remainder(left: Value, right: Value) -> Value:
@@ -130,23 +142,24 @@ def _remainder(left: Value, right: Value) -> Value:
         return exact.remainder(left, right)
     quotient = _floor_quotient(left, right)
     if quotient == 0:
-        return floats.to_float(left)
+        return left if isinstance(left, float) else floats.to_float(left)
     if not isinstance(quotient, Fraction) or abs(quotient) > 10**11:
         raise ToolError(
             "of so large a number, divided by a rounded one, no digit of the remainder is known",
             hint="use a smaller number, or whole numbers and decimals, which are exact",
         )
     a, b = _decisive(left), _decisive(right)
-    # Both are known to 15 digits, so the remainder only to those of the larger.
-    known = 13 - magnitude(max(abs(a), abs(b)))
-    rest = exact.round_half_away(a - b * quotient, known)
+    # Both are known to 15 digits or fewer, so the remainder only to those of the larger.
+    known = [13 - magnitude(max(abs(a), abs(b)))]
+    known += [places_of(x) - 1 for x in (left, right) if isinstance(x, Partial)]
+    rest = exact.round_half_away(a - b * quotient, min(known))
     return float(rest) if abs(rest) < abs(b) and rest * b > 0 else 0.0
 
 
 def _whole(step: Callable[[Fraction | float], int], value: Value) -> Value:
-    """``value`` to a whole number by ``step``: still a float where it has more than 15 digits."""
-    if isinstance(value, float) and abs(value) >= _FIFTEEN_DIGITS:
-        return float(step(value))
+    """``value`` to a whole number by ``step``: still a float where not all its digits are known."""
+    if isinstance(value, float) and places_of(value) < 0:
+        return with_digits_of(float(step(value)), value)
     return Fraction(step(_decisive(value)))
 
 
@@ -157,12 +170,15 @@ def _power(base: Value, exponent: Value) -> Value:
     x, y = floats.to_float(base), floats.to_float(exponent)
     if x == 0 and y < 0:
         raise ToolError("0 has no negative power", hint="it would be a division by zero")
-    if x < 0 and not y.is_integer():
-        raise ToolError(
-            "a negative number has no real power with a fractional exponent",
-            hint="for an odd root write -(8^(1/3)) instead of (-8)^(1/3)",
-        )
-    return floats.apply("power", x, y)
+    if x < 0:
+        times = _decisive(exponent)
+        if times.denominator != 1:
+            raise ToolError(
+                "a negative number has no real power with a fractional exponent",
+                hint="for an odd root write -(8^(1/3)) instead of (-8)^(1/3)",
+            )
+        y = float(times)
+    return with_digits_of(floats.apply("power", x, y), base, exponent)
 
 
 def _call(name: str, arguments: list[Value]) -> Value:
@@ -178,16 +194,23 @@ def _sqrt(arguments: list[Value]) -> Value:
         root = exact.square_root(value)
         if root is not None:
             return root
-    return floats.apply("sqrt", floats.to_float(value))
+    return with_digits_of(floats.apply("sqrt", floats.to_float(value)), value)
+
+
+def _of_ratio(name: str, ratio: Value) -> float:
+    """The arcsine or arccosine of ``ratio``, which is 1 where a float is 1 to its 15 digits."""
+    if isinstance(ratio, float) and abs(to_digits(ratio)) == 1:
+        return floats.apply(name, math.copysign(1.0, ratio))
+    return floats.apply(name, floats.to_float(ratio))
 
 
 def _log(arguments: list[Value]) -> Value:
     logarithms = [floats.logarithm("log", a) for a in arguments]
     if len(logarithms) == 1:
         return logarithms[0]
-    if logarithms[1] == 0:
+    if _decisive(arguments[1]) == 1:
         raise ToolError("a logarithm cannot have the base 1", hint="write log(8, 2)")
-    return floats.finite(logarithms[0] / logarithms[1])
+    return with_digits_of(floats.finite(logarithms[0] / logarithms[1]), *logarithms)
 
 
 def _round(arguments: list[Value]) -> Value:
@@ -198,7 +221,7 @@ def _round(arguments: list[Value]) -> Value:
     places = max(-2000, min(2000, digits.numerator))
     value = arguments[0]
     rounded = exact.round_half_away(_decisive(value), places)
-    if isinstance(value, float) and value and places > 14 - magnitude(to_digits(value)):
+    if isinstance(value, float) and places > places_of(value):
         return value  # of the places asked for some are not known
     return rounded
 
@@ -212,6 +235,8 @@ _SPECIAL: dict[str, Callable[[list[Value]], Value]] = {
     "mod": lambda a: _remainder(a[0], a[1]),
     "round": _round,
     "sqrt": _sqrt,
+    "asin": lambda a: _of_ratio("asin", a[0]),
+    "acos": lambda a: _of_ratio("acos", a[0]),
     "log": _log,
     "ln": _log,
     "log2": lambda a: floats.logarithm("log2", a[0]),

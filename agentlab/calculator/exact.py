@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from fractions import Fraction
 
-from agentlab.calculator.limits import MAX_BITS, bits_of, checked, too_large
+from agentlab.calculator.limits import MAX_BITS, bits_of, checked, too_large, too_small
 from agentlab.errors import ToolError
 
 
@@ -34,7 +34,7 @@ def power(base: Fraction, exponent: Fraction) -> Fraction | None:
     """``base ** exponent``, or None where that is irrational, or a fraction too long. 0^0 is 1.
 
     Raises:
-        ToolError: too large, a zero to a negative power, or no real value.
+        ToolError: too large or too close to 0, a zero to a negative power, or no real value.
     """
     if exponent.denominator != 1:
         root = _exact_root(base, exponent.denominator)
@@ -50,7 +50,7 @@ def power(base: Fraction, exponent: Fraction) -> Fraction | None:
     bits = max(base.numerator.bit_length(), base.denominator.bit_length()) - 1
     if abs(times) * max(bits, 1) > MAX_BITS:
         if base.denominator == 1:
-            raise too_large()
+            raise too_small() if times < 0 else too_large()
         return None  # (1 + 0.05/365)^3650
     value = base**times
     if base.denominator != 1 and bits_of(value) > MAX_BITS:  # the estimate is the least there are

@@ -13,7 +13,8 @@ from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal
 from fractions import Fraction
 from typing import cast
 
-from agentlab.calculator.limits import too_large
+from agentlab.calculator import digits
+from agentlab.calculator.limits import too_large, too_small
 from agentlab.errors import ToolError
 
 _EXPRESSIONS = {
@@ -40,14 +41,14 @@ _LOGARITHMS: dict[str, Callable[[int], float]] = {
 }
 
 
-def to_float(value: Fraction | float, *, term: bool = False) -> float:
-    """``value`` in double precision; as a ``term`` of a sum it may be too small to count.
+def to_float(value: Fraction | float) -> float:
+    """``value`` in double precision.
 
     Raises:
         ToolError: it is beyond 1.8e308, or closer to 0 than 2.2e-308.
     """
     try:
-        return finite(float(value), nonzero=value != 0 and not term)
+        return finite(float(value), nonzero=value != 0)
     except OverflowError:
         raise _beyond_double() from None
 
@@ -80,7 +81,10 @@ def logarithm(name: str, value: Fraction | float) -> float:
             return math.log1p(to_float(value - 1)) * log(10) / math.log(10)
         if not Fraction(1, 10**300) < value < 10**300:
             return log(value.numerator) - log(value.denominator)
-    return apply(name, to_float(value))
+    result = apply(name, to_float(value))
+    if isinstance(value, float) and abs(value - 1) < 0.1:  # its digits cancel as those of value - 1
+        return digits.with_places(result, digits.places_of(value))
+    return result
 
 
 def power(base: Fraction, exponent: Fraction) -> float:
@@ -92,13 +96,14 @@ def power(base: Fraction, exponent: Fraction) -> float:
         ToolError: it is no double, or ``exponent`` is beyond 10^30.
     """
     if abs(exponent) > 10**30:
-        raise too_large()
+        ratio = abs(base) if exponent > 0 else 1 / abs(base)
+        raise too_small() if ratio < 1 - Fraction(1, 10**20) else too_large()
     context = Context(prec=60, Emax=MAX_EMAX, Emin=MIN_EMIN, traps=[])
     x = context.divide(Decimal(abs(base.numerator)), Decimal(base.denominator))
     y = context.divide(Decimal(exponent.numerator), Decimal(exponent.denominator))
     value = float(context.power(x, y))
     if exponent.denominator == 1 and not sys.float_info.min <= value <= sys.float_info.max:
-        raise too_large()
+        raise too_small() if value < 1 else too_large()
     return finite(-value if base < 0 and exponent.numerator % 2 else value, nonzero=True)
 
 

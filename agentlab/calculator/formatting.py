@@ -1,31 +1,28 @@
 """Numbers to text.
 
 A whole number is written in full. A fraction that ends within 30 decimal places is written exactly.
-Everything else is rounded to 15 significant digits, halves away from zero, and marked as rounded;
-outside 1e-6 to 1e15 such a number is written with an exponent.
+Everything else is rounded to 15 significant digits, halves away from zero, and marked as rounded
+where those are not all it has; outside 1e-6 to 1e15 such a number is written with an exponent.
 """
 
 from __future__ import annotations
 
-from decimal import ROUND_HALF_UP, Context, Decimal
+from decimal import Decimal
 from fractions import Fraction
 
+from agentlab.calculator.digits import ROUNDING, SIGNIFICANT_DIGITS, to_decimal
+
 MAX_PLACES = 30
-SIGNIFICANT_DIGITS = 15
-# Wide enough for any number within the limits; division in it is correctly rounded.
-_ROUNDING = Context(
-    prec=SIGNIFICANT_DIGITS, rounding=ROUND_HALF_UP, Emax=999_999, Emin=-999_999, traps=[]
-)
 
 
 def format_number(value: Fraction | float) -> tuple[str, bool]:
     """The text of ``value``, and whether it is rounded."""
     if isinstance(value, float):
-        return _rounded(_ROUNDING.create_decimal_from_float(value)), True
+        return _rounded(to_decimal(value)), True
     places = _decimal_places(value.denominator)
     if places is None:
-        numerator, denominator = Decimal(value.numerator), Decimal(value.denominator)
-        return _rounded(_ROUNDING.divide(numerator, denominator)), True
+        number = ROUNDING.divide(Decimal(value.numerator), Decimal(value.denominator))
+        return _rounded(number), Fraction(number) != value  # 1e-31 is all there is
     # Decimal, as str() of an int refuses more than 4,300 digits.
     digits = format(Decimal(abs(value.numerator) * 10**places // value.denominator), "f")
     sign = "-" if value < 0 else ""
@@ -33,16 +30,6 @@ def format_number(value: Fraction | float) -> tuple[str, bool]:
         return sign + digits, False
     digits = digits.zfill(places + 1)
     return f"{sign}{digits[:-places]}.{digits[-places:]}", False
-
-
-def to_digits(value: float) -> Fraction:
-    """``value``, rounded to 15 significant digits."""
-    return Fraction(_ROUNDING.create_decimal_from_float(value))
-
-
-def magnitude(value: Fraction) -> int:
-    """The power of ten of the first digit of ``value``, which is not 0: 2 of 345, -1 of 0.3."""
-    return _ROUNDING.divide(Decimal(value.numerator), Decimal(value.denominator)).adjusted()
 
 
 def _decimal_places(denominator: int) -> int | None:

@@ -11,6 +11,7 @@ MAX_IN_ALL = 3_000  # characters of several expressions with names
 MAX_TOKENS = 200
 MAX_DEPTH = 50
 MAX_BITS = 16_384  # of a numerator or denominator: 4,932 digits
+_TINY_BITS = 1024  # a fraction whose denominator has so many more is closer to 0 than any double
 
 
 def check_length(text: str, most: int = MAX_CHARACTERS) -> None:
@@ -34,6 +35,14 @@ def too_large() -> ToolError:
     )
 
 
+def too_small() -> ToolError:
+    """The error of a fraction beyond :data:`MAX_BITS` that is close to 0."""
+    return ToolError(
+        "the result is too close to 0: as a fraction it would have more than 4,932 digits",
+        hint="use other units, or compare logarithms",
+    )
+
+
 def checked(value: Fraction) -> Fraction:
     """``value``, when it is within :data:`MAX_BITS`.
 
@@ -44,7 +53,8 @@ def checked(value: Fraction) -> Fraction:
         ToolError: it is larger.
     """
     if bits_of(value) > MAX_BITS:
-        raise too_large()
+        small = value.denominator.bit_length() - value.numerator.bit_length() > _TINY_BITS
+        raise too_small() if small else too_large()
     return value
 
 

@@ -100,6 +100,11 @@ class _Comma:
         whole = self.after.text.split(".")[0]
         return self.sign.touches(self.after) and len(whole) == 3 and whole.isdigit()
 
+    @property
+    def follows_group(self) -> bool:
+        """Whether a group may be before it: not in ``1024,256`` and ``2.5,100``."""
+        return self.before.text.isdigit() and len(self.before.text) <= 3
+
 
 class _Parser:
     def __init__(self, tokens: list[Token], known: Mapping[str, Fraction | float]) -> None:
@@ -331,13 +336,15 @@ class _Parser:
     def _refuse_mixed_commas(self, function: str, commas: list[_Comma]) -> None:
         """``max(1,234, 5)``: the first comma groups or parts, nobody knows.
 
-        ``max(100,200)`` and ``max(5,100)`` can only be read in one way.
+        ``max(100,200)``, ``max(5,100)`` and ``log(1024,256)`` can only be read in one way.
         """
         tight = all(comma.sign.touches(comma.after) for comma in commas)
         grouping = [comma for comma in commas if comma.may_group]
         numbers = len(commas) + 1 - len(grouping)  # if they do
         least = max(FUNCTIONS[function][0], 2 if function in ("min", "max") else 1)
         for comma in grouping:
+            if not comma.follows_group:
+                continue
             uneven = len(comma.before.text) < 3 or len(grouping) < len(commas) or least == 1
             if not tight or comma.after.text.startswith("0") or (uneven and numbers >= least):
                 raise refusals.mixed_comma(comma.sign)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal
 
-from agentlab.calculator.limits import MAX_BITS, MAX_TOKENS, check_length, too_large
+from agentlab.calculator.limits import MAX_BITS, MAX_TOKENS, check_length, too_large, too_small
 from agentlab.errors import ToolError
 
 Kind = Literal["number", "name", "operator", "currency", "end"]
@@ -40,6 +40,7 @@ _INSTEAD = {
     "∛": "write 27^(1/3)",
     "¢": "write 0.50",
     "≈": "write = or <",
+    "?": "leave out = ?",
 }
 _CURRENCIES = frozenset("$€£¥₹")
 RAISED = "↑"  # a superscript follows: it belongs to what is before it, and to nothing behind it
@@ -188,5 +189,5 @@ def _fraction(digits: str) -> Fraction:
     mantissa, _, exponent = digits.lower().partition("e")
     # 10^n has 3.33 n bits; the exponent's own length is bounded by that of the text.
     if exponent and (len(exponent) > 6 or abs(int(exponent)) * 3.33 > MAX_BITS):
-        raise too_large()
+        raise too_small() if exponent.startswith("-") else too_large()
     return Fraction(mantissa.rstrip(".")) * Fraction(10) ** int(exponent or 0)

@@ -54,6 +54,7 @@ from agentlab.errors import ToolError
         ("2 \\times 3", "not TeX"),
         ("'2 + 3'", "quotation marks"),
         ("3:4", "write /"),
+        ("2+2 = ?", "leave out = ?"),
         ("= 2 + 3", "leave out a first '='"),
         ("1 < 2 and 2 < 3", "two values at a time"),
     ],
