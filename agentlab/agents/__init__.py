@@ -12,7 +12,9 @@
     native.py     steps by native tool calls
     text.py       steps in text (ReAct): rendering, and the calls read from it
     grammar.py    the grammar of a step, built from the live tools
-    reading.py    text steps read while they come; arguments.py their arguments
+    reading.py    text steps read while they come; naming.py what an action names,
+                  arguments.py its arguments
+    ids.py        ids of calls, made distinct
     views.py      what the model is shown; room.py shows less when the context is full
     limits.py     how far a run may go
     approval.py   asking a person

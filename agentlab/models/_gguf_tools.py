@@ -32,7 +32,9 @@ _MOST_CALLS = 8  # of one message
 _CHOICES = ("auto", "none", "any", "required")
 # How a call is written out that a model does not write as its template says.
 _HEAD = re.compile(r"(?:```(?:json)?\s*)?\{\s*", re.IGNORECASE)
-_HINT = "create_agent(…) without a prompt of its own needs no such template"
+_HINT = (
+    "an agent's steps in text need none: create_agent(model, tools), or a prompt with {{ tools }}"
+)
 
 
 @dataclass(frozen=True, slots=True)
