@@ -28,7 +28,7 @@ _KNOWN_TOKENS = (
     *("<s>", "</s>", "<bos>", "<eos>", "<pad>", "<unk>", "<mask>", "<seed:bos>", "<seed:eos>"),
     *("[INST]", "[/INST]", "<<SYS>>", "<</SYS>>", "[AVAILABLE_TOOLS]", "[/AVAILABLE_TOOLS]"),
     *("[TOOL_CALLS]", "[TOOL_RESULTS]", "[/TOOL_RESULTS]", "[SYSTEM_PROMPT]", "[/SYSTEM_PROMPT]"),
-    *("[THINK]", "[/THINK]", "[ARGS]", "[gMASK]", "[TOOL_CONTENT]", "[CALL_ID]"),
+    *("[THINK]", "[/THINK]", "[gMASK]", "[TOOL_CONTENT]", "[CALL_ID]"),
     *("<start_of_turn>", "<end_of_turn>", "<tool_call>", "</tool_call>", "<end_of_utterance>"),
     *("<tool_response>", "</tool_response>", "<tools>", "</tools>", "<think>", "</think>"),
     *("<start_of_role>", "<end_of_role>", "<im_start>", "<im_end>", "<function=", "</function>"),
@@ -60,7 +60,7 @@ def _any(labels: Iterable[str]) -> str:
 
 
 # A label opens a line, perhaps after signs of a heading, a list, a quotation or emphasis.
-_LEAD = re.compile(r"[\s#>*_\-=`\"'({\[|•·‣▪◦–—\d.)]*")
+_LEAD = re.compile(r"(?:[\s#>*_\-=`\"'({\[|•·‣▪◦–—]|\d{1,3}[.)])*")
 _LABEL = re.compile(
     rf"(?P<label>{_any(_LABELS)})(?P<number>\s*#?\d{{0,3}})"
     r"[\s*_`\"')}\]]*[:：︰﹕∶꞉ː։]",

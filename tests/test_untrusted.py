@@ -105,6 +105,7 @@ def test_the_marks_cannot_be_closed_from_inside() -> None:
         "نمی\u200cخواهم",
         "👩\u200d🔬 writes code: print('<b>')",
         "",
+        "2024 model: X\nUsage: foo [OPTIONS] [ARGS]",
         "| a | > 5 |\n- item 1: x\n12. Modelling: y\n## Systems\nThe System",
     ],
 )

@@ -21,7 +21,7 @@ _TOKEN = re.compile(
 _NOTHING = frozenset(
     {"none", "n/a", "na", "null", "nil", "nothing", "no input", "empty", "-", "()"}
 )
-_PAIRS = {'"': '"', "'": "'", "`": "`", "“": "”", "‘": "’", "*": "*"}
+_PAIRS = {'"': '"', "'": "'", "`": "`", "“": "”", "‘": "’"}
 _WORDS = {"True": "true", "False": "false", "None": "null"}
 
 
@@ -145,13 +145,16 @@ def _requoted(match: re.Match[str]) -> str:
 
 
 def _unquoted(text: str) -> str:
-    """``text`` without quotes, or signs of emphasis, around the whole of it."""
+    """``text`` without quotes, or ``**``, around the whole of it."""
     text = text.strip()
-    while len(text) > 1 and _PAIRS.get(text[0]) == text[-1]:
+    for _ in range(3):  # **"`a`"**, at most
+        if len(text) > 4 and text.startswith("**") and text.endswith("**"):
+            text = text[2:-2].strip()
+        if len(text) < 2 or _PAIRS.get(text[0]) != text[-1]:
+            continue
         inner = text[1:-1]
         plain = re.sub(r"(?<=\w)'(?=\w)", "", inner)  # an apostrophe closes nothing
-        doubled = text[0] == "*" and len(text) > 4 and inner[0] == inner[-1] == "*"
-        if (text[0] in plain or text[-1] in plain) and not doubled:
+        if text[0] in plain or text[-1] in plain:
             return text
         text = inner.strip()
     lone = [sign for sign in "\"'`" if text.count(sign) == 1 and sign in (text[0], text[-1])]

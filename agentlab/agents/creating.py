@@ -71,7 +71,7 @@ def create_agent(
     bare, bound = _unbound(model)
     native = has_native_tools(bare)
     # Small models do better with steps in text (bench/AGENTS.md).
-    usual = NATIVE_PROMPT if native and not _takes_grammars(bare) else TEXT_PROMPT
+    usual = NATIVE_PROMPT if prefers_native_calls(bare) else TEXT_PROMPT
     loaded = load_prompt(prompt or usual)
     required = {name for name, variable in loaded.variables.items() if variable.required}
     native = native and not required & TOOL_VARIABLES
@@ -138,6 +138,11 @@ def _check(prompt: Any, memory: Any, limits: Any, approve: Any, checkpointer: An
 def has_native_tools(model: BaseChatModel) -> bool:
     """Whether tools can be bound to ``model``."""
     return type(model).bind_tools is not BaseChatModel.bind_tools
+
+
+def prefers_native_calls(model: BaseChatModel) -> bool:
+    """Whether an agent on ``model`` makes native calls, unless its prompt wants something else."""
+    return has_native_tools(model) and not _takes_grammars(model)
 
 
 def _takes_grammars(model: BaseChatModel) -> bool:

@@ -20,6 +20,7 @@ def distinct_calls(
     the same message.
     """
     used = set(taken)
+    numbers: dict[str, int] = {}
     renamed: dict[str, list[str]] = {}
     found: list[BaseMessage] = []
     for message in messages:
@@ -27,7 +28,7 @@ def distinct_calls(
             renamed, calls = {}, []
             for call in message.tool_calls:
                 own = call["id"] or ""
-                new = _unused(own or "call", used)
+                new = _unused(own or "call", used, numbers)
                 used.add(new)
                 renamed.setdefault(own, []).append(new)
                 calls.append(call if new == own else {**call, "id": new})
@@ -47,9 +48,12 @@ def ids_of(messages: Iterable[BaseMessage]) -> set[str]:
     return {call["id"] for m in replies for call in m.tool_calls if call["id"]}
 
 
-def _unused(name: str, used: Collection[str]) -> str:
-    names = (f"{name}_{number}" for number in range(2, len(used) + 3))
-    return name if name not in used else next(new for new in names if new not in used)
+def _unused(name: str, used: Collection[str], numbers: dict[str, int]) -> str:
+    new = name
+    while new in used:
+        numbers[name] = numbers.get(name, 1) + 1
+        new = f"{name}_{numbers[name]}"
+    return new
 
 
 def _with_calls(message: AIMessage, calls: Any) -> AIMessage:

@@ -105,8 +105,9 @@ def _told(reply: AIMessage) -> str:
     text = str(reply.text).strip()
     if not was_cut(reply):
         return text
-    whole = re.match(r".*(?:\n|[.!?。！？](?=\s))", text, re.DOTALL)
-    return f"{(whole[0] if whole else text).strip()} […]"
+    whole = re.match(r".*(?:\n|[.!?](?=\s)|[。！？])", text, re.DOTALL)
+    told = whole[0] if whole and len(whole[0]) > len(text) / 2 else text
+    return f"{told.strip()} […]"
 
 
 def _values(task: str, notes: str) -> list[dict[str, str]]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from contextlib import suppress
 from fractions import Fraction
 
 from agentlab.calculator import exact, floats
@@ -185,7 +186,20 @@ def _call(name: str, arguments: list[Value]) -> Value:
     special = _SPECIAL.get(name)
     if special is not None:
         return special(arguments)
-    return floats.apply(name, floats.to_float(arguments[0]))
+    return _through(lambda x: floats.apply(name, floats.to_float(x)), arguments[0])
+
+
+def _through(function: Callable[[Value], float], argument: Value) -> float:
+    """``function`` of ``argument``, known as far as that lets it be."""
+    result = function(argument)
+    if not isinstance(argument, Partial):
+        return result
+    step = 0.5 * 10.0**-argument.places
+    spread = 0.0
+    for other in (float(argument) - step, float(argument) + step):
+        with suppress(ToolError):  # outside of what it is defined for
+            spread = max(spread, abs(function(other) - result))
+    return with_places(result, math.floor(-math.log10(2 * spread))) if spread else result
 
 
 def _sqrt(arguments: list[Value]) -> Value:
@@ -201,11 +215,11 @@ def _of_ratio(name: str, ratio: Value) -> float:
     """The arcsine or arccosine of ``ratio``, which is 1 where a float is 1 to its 15 digits."""
     if isinstance(ratio, float) and abs(to_digits(ratio)) == 1:
         return floats.apply(name, math.copysign(1.0, ratio))
-    return floats.apply(name, floats.to_float(ratio))
+    return _through(lambda x: floats.apply(name, floats.to_float(x)), ratio)
 
 
 def _log(arguments: list[Value]) -> Value:
-    logarithms = [floats.logarithm("log", a) for a in arguments]
+    logarithms = [_through(lambda x: floats.logarithm("log", x), a) for a in arguments]
     if len(logarithms) == 1:
         return logarithms[0]
     if _decisive(arguments[1]) == 1:

@@ -266,13 +266,9 @@ class _GuidanceMatcher:
         tokens = self._matcher.compute_ff_tokens()
         # It cuts the forced text into tokens as llama.cpp does, so it may name some that it then
         # refuses, such as <tool_call>.
-        for place, token in enumerate(tokens):
-            if self._weights.ends_generation(token) or not self._takes(tokens[: place + 1]):
-                return tokens[:place]
-        return tokens
-
-    def _takes(self, tokens: list[int]) -> bool:
-        return self._matcher.validate_tokens(tokens) == len(tokens)
+        tokens = tokens[: self._matcher.validate_tokens(tokens)]
+        ends = (i for i, token in enumerate(tokens) if self._weights.ends_generation(token))
+        return tokens[: next(ends, len(tokens))]
 
     @property
     def finished(self) -> bool:

@@ -104,7 +104,10 @@ def call_form(render: Callable[[list[Turn]], str]) -> CallForm | None:
     user: Turn = {"role": "user", "content": "a"}
     with suppress(TemplateError):
         asked = render([user])
-        tail = render([user, {"role": "assistant", "content": _ANSWER}]).partition(_ANSWER)[2]
+        plain = render([user, {"role": "assistant", "content": _ANSWER}])
+        tail = plain.partition(_ANSWER)[2]
+        # What stands before any answer, such as an empty thought, is no part of a call.
+        head = (_written(plain, asked, tail) or "").partition(_ANSWER)[0]
         one = _written(render([user, _calling(1)]), asked, tail)
         found = _object(one, _NAMES[0]) if one is not None else None
         if one is None or found is None:
@@ -112,13 +115,14 @@ def call_form(render: Callable[[list[Turn]], str]) -> CallForm | None:
         start, end, value = found
         name = next((k for k, v in value.items() if v == _NAMES[0]), None)
         arguments = next((k for k, v in value.items() if v == _ARGUMENTS), None)
-        others = {k: v for k, v in value.items() if k not in (name, arguments)}
-        if name is None or arguments is None or set(others.values()) - {CALL_ID}:
+        others = [v for k, v in value.items() if k not in (name, arguments)]
+        if name is None or arguments is None or any(v != CALL_ID for v in others):
             return None
         between = None
         with suppress(TemplateError):
             between = _between(_written(render([user, _calling(2)]), asked, tail))
-        return CallForm(one[:start], one[end:], between, tuple(value), name, arguments)
+        before = one[:start].removeprefix(head)
+        return CallForm(before, one[end:], between, tuple(value), name, arguments)
     return None
 
 

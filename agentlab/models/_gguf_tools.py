@@ -19,6 +19,7 @@ from langchain_core.utils.function_calling import convert_to_openai_tool
 from agentlab.errors import ConfigError
 from agentlab.models._arguments import LAYOUT, bounded
 from agentlab.models._call_form import written_out
+from agentlab.models._json_schema import Misfit, WrongSchema, check_fit
 from agentlab.models._marks import any_of
 from agentlab.offline import is_offline
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from agentlab.models.template import ChatTemplate, Vocabulary
 
 TOOLS = frozenset({"tools", "tool_choice", "parallel_tool_calls", "strict"})
+_THOUGHT = ("<think>", "</think>")  # where these are tokens, no text of a grammar is one
 _MOST_CALLS = 8  # of one message
 _CHOICES = ("auto", "none", "any", "required")
 # How a call is written out that a model does not write as its template says.
@@ -99,7 +101,10 @@ class Calling:
             within = literal(form.before.partition(mark)[2])
             lines.append(f"TEXT: /(.|\\n)+/ & ~/(.|\\n)*{_escaped(mark)}(.|\\n)*/")
             if tokens.fullmatch(mark):
-                lines.append(f"start: TEXT | TEXT? {literal(mark)} {within} {rest}")
+                lines.append(f"start: thought? (TEXT | TEXT? {literal(mark)} {within} {rest})")
+                begin, end = (literal(sign) for sign in _THOUGHT)
+                known = all(map(tokens.fullmatch, _THOUGHT))
+                lines.append(f"thought: {begin} TEXT? {end}" if known else "thought: TEXT")
             else:
                 lines.append(f"start: TEXT | words {within} {rest}")
                 lines.append(f"words[suffix={_quoted(mark)}]: /(.|\\n)*/")
@@ -121,20 +126,27 @@ class Calling:
     def reader(self, form: CallForm, template: ChatTemplate, prompt: Sequence[int]) -> CallReader:
         """Reads an answer to ``prompt``."""
         control = any_of(frozenset(template.vocabulary.control_tokens))
-        names = frozenset(tool["function"]["name"] for tool in self.callable)
+        schemas = {
+            tool["function"]["name"]: tool["function"].get("parameters") or {}
+            for tool in self.callable
+        }
         seed = hashlib.sha256(repr(tuple(prompt)).encode()).hexdigest()
-        return CallReader(form, control, names, seed)
+        return CallReader(form, control, schemas, seed)
 
 
 class CallReader:
     """Parts the text of an answer from the calls in it, as it comes."""
 
     def __init__(
-        self, form: CallForm, control: re.Pattern[str], names: frozenset[str], seed: str
+        self,
+        form: CallForm,
+        control: re.Pattern[str],
+        schemas: Mapping[str, Mapping[str, Any]],
+        seed: str,
     ) -> None:
         self._form = form
         self._control = control
-        self._names = names
+        self._schemas = schemas
         self._seed = seed
         self._mark = form.mark(control)
         # What an answer may begin with that is one call and nothing else.
@@ -161,7 +173,7 @@ class CallReader:
         if mark or not (self._mark or self._began):
             found = self._form.read(mark + rest, self._control)
         if found is None and not self._began:
-            words, found = "", written_out(held, self._names)
+            words, found = "", self._written_out(held)
         if found is None:
             return held, []
         return words.rstrip(), [self._call(n, *call) for n, call in enumerate(found)]
@@ -173,6 +185,16 @@ class CallReader:
         if not calls:
             return message
         return message.model_copy(update={"content": text + rest, "tool_calls": calls})
+
+    def _written_out(self, text: str) -> list[tuple[str, dict[str, Any]]] | None:
+        """The call that ``text`` is, where its arguments fit: no grammar saw to that."""
+        found = written_out(text, self._schemas)
+        for name, arguments in found or ():
+            try:
+                check_fit(arguments, self._schemas[name])
+            except (Misfit, WrongSchema):
+                return None
+        return found
 
     def _may_be_call(self) -> bool:
         held = self._held.lstrip()
@@ -201,15 +223,18 @@ def calling_of(given: Mapping[str, Any], model: str) -> Calling | None:
             f"tools of {model} must be a list as OpenAI's API has it",
             hint="model.bind_tools([…]) takes functions, classes and tools",
         )
-    choice = given.get("tool_choice")
+    asked = choice = given.get("tool_choice")
     if isinstance(choice, Mapping):
-        choice = (choice.get("function") or {}).get("name", choice)
-    choice = {None: "auto", False: "none", True: "required"}.get(choice, choice)
+        function = choice.get("function")
+        choice = function.get("name") if isinstance(function, Mapping) else choice.get("name")
+        choice = choice if isinstance(choice, str) else ""
+    elif choice is None or isinstance(choice, bool):
+        choice = {None: "auto", False: "none", True: "required"}[choice]
     named = tuple(tool for tool in tools if tool["function"]["name"] == choice)
     if not named and choice not in _CHOICES:
         names = ", ".join(tool["function"]["name"] for tool in tools)
         raise ConfigError(
-            f"tool_choice of {model} is {choice!r}, which is none of its tools",
+            f"tool_choice of {model} is {asked!r}, which is none of its tools",
             hint=f"one of {names}, or of {', '.join(_CHOICES)}",
         )
     called = named or (() if choice == "none" else tuple(tools))

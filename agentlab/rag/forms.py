@@ -185,7 +185,9 @@ def _of_line(line: str) -> Iterator[Claim]:
         return
     numbers = tuple(map(int, re.findall(r"\d+", match[1])))
     text = match[2]
-    if len(text) > _LONGEST + 1:  # its full stop was all that could be written there
+    # Of a sentence that fills its room the full stop was all that could be written there. An
+    # opening bracket and what follows it are one step of the grammar.
+    if len(text.rstrip("」』”’）")) - text.count("[") - text.count("<") > _LONGEST + 1:
         text = f"{text[:-1].rstrip()}…"
     for start, end in sentence_spans(text):
         yield Claim(text[start:end], numbers)

@@ -126,7 +126,14 @@ _PART_OF_VERBOSE = re.compile(
 
 def _compact(pattern: str) -> str:
     """A verbose ``pattern`` without its spaces and comments."""
-    return _PART_OF_VERBOSE.sub(lambda found: found["kept"] or "", pattern)
+
+    def written(found: re.Match[str]) -> str:
+        if found["kept"]:
+            return found["kept"]
+        apart = re.search(r"\\\d{1,2}\Z", pattern[: found.start()])  # not \\10 of \\1 and 0
+        return "(?:)" if apart and pattern[found.end() :][:1].isdigit() else ""
+
+    return _PART_OF_VERBOSE.sub(written, pattern)
 
 
 def _digits(value: float) -> str:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from langchain_core.tools import BaseTool
 
 
+_CLASS = re.compile(r"(?<!\\)\[\^?\]?(?:\\.|[^\]\\])*\]")
 _NOT_DECODED = re.compile(r"(?<!\\)(?:\\\\)*(?:\(\?(?:<?[=!]|P=|\()|\\[1-9])")
 
 
@@ -49,7 +50,7 @@ class ToolPolicy:
                 re.compile(pattern)
             except (re.error, TypeError) as error:
                 raise ValueError(f"the pattern {pattern!r} of {name!r} is none: {error}") from error
-            if _NOT_DECODED.search(pattern):
+            if _NOT_DECODED.search(_CLASS.sub("", pattern)):
                 raise ValueError(
                     f"the pattern {pattern!r} of {name!r} looks around or back, which cannot be "
                     "kept to while decoding"

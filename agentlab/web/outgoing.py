@@ -136,7 +136,9 @@ def _key_in_pieces(text: str) -> str:
             continue
         for match in islice(beginning.finditer(text), _MOST):
             pieces = re.split(_SEPARATOR, text[match.start() : match.start() + _LONGEST])
-            # It may end at any of its separators, and prose follow.
+            # It may end at any of its separators, and prose follow. Words and years are no key.
+            if all(len(p) > 1 and (p.isalpha() or p.isdigit()) for p in filter(None, pieces)):
+                continue
             if _is_mixed("".join(pieces)) and any(map(rule.pattern.match, accumulate(pieces))):
                 return rule.name
     return ""

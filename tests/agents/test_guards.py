@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 from langchain_core.callbacks import UsageMetadataCallbackHandler
+from langchain_core.messages import AIMessage
 from langchain_core.tools import tool
 
 from agentlab import Limits, ToolPolicy, create_agent, handling
+from agentlab.agents.room import _told
 from agentlab.errors import ConfigError, ContextOverflow
 from agentlab.events import Token, ToolResult
 from agentlab.tools import guard
@@ -293,3 +295,19 @@ def test_wrong_limits_are_told() -> None:
             Limits(seconds=seconds)  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match="tokens"):
         Limits(tokens=1.5)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("cut", "kept"),
+    [
+        ("- One is 1.\n- Two is 2. And thr", "- One is 1.\n- Two is 2. […]"),
+        (
+            "Notes:\n- the price is 5, the colour red and",
+            "Notes:\n- the price is 5, the colour red and […]",
+        ),
+        ("第一句。第二句。第三", "第一句。第二句。 […]"),
+    ],
+)
+def test_of_notes_that_were_cut_what_is_whole(cut: str, kept: str) -> None:
+    assert _told(AIMessage(cut, response_metadata={"finish_reason": "length"})) == kept
+    assert _told(AIMessage(cut)) == cut

@@ -119,6 +119,7 @@ EXPR = {"expression": "1+1"}
          "calculator", EXPR, ""),
         ('Action: {"name": "calculator", "arguments": {"expression": "1+1"}}', "", "calculator",
          EXPR, ""),
+        ("Action: search\nAction Input: *report*", "", "search", {"query": "*report*"}, ""),
         ("Action: **calculator**\nAction Input: **1+1**", "", "calculator", EXPR, ""),
         ("**Final Answer: 42**", "", "", None, "42"),
         ("*Final Answer: 4*\n", "", "", None, "4"),

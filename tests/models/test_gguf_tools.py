@@ -12,6 +12,7 @@ from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 from langchain_core.tools import tool
 
 from agentlab import create_agent, load_model
+from agentlab.engine.constraint import compile_lark
 from agentlab.errors import ConfigError
 from agentlab.models._gguf_tools import CallReader, calling_of
 from agentlab.models.template import ChatTemplate
@@ -58,6 +59,13 @@ def now() -> str:
     return "noon"
 
 
+# As Qwen3's: an empty thought before the last answer.
+THINKING = HERMES.replace(
+    "{{ m.content }}",
+    "{% if m.role == 'assistant' %}{{ '<think>\n\n</think>\n\n' }}{% endif %}{{ m.content }}",
+)
+
+
 class Plain(Letters):
     """Without <tool_call>, as models that were not made for it are."""
 
@@ -89,6 +97,11 @@ def test_the_form_is_found_by_rendering() -> None:
     assert mistral is not None
     assert (mistral.before, mistral.between, mistral.after) == ("[TOOL_CALLS] [", ", ", "]")
     assert mistral.keys == ("name", "arguments", "id")
+    thinking = template(THINKING).call_form
+    assert thinking is not None
+    assert (thinking.before, thinking.after) == ("<tool_call>\n", "\n</tool_call>")
+    odd = HERMES.replace('"arguments"', '"more": [], "arguments"')
+    assert template(odd).call_form is None
     silent = "{% for m in messages %}{{ m.content }}|{% endfor %}A:"
     assert not template(silent).declares_tools
     assert template(silent).call_form is None
@@ -98,8 +111,9 @@ def test_a_mark_that_is_a_token_is_named_by_its_number() -> None:
     calling, form, _ = held(HERMES)
     begin, end = Letters().id("<tool_call>"), Letters().id("</tool_call>")
     grammar = calling.grammar(form, ChatTemplate(HERMES, Letters()))
-    assert f'start: TEXT | TEXT? <[{begin}]> "\\n" object' in grammar
-    assert grammar.split("\n")[1].endswith(f'"\\n" <[{end}]>')
+    assert f'start: thought? (TEXT | TEXT? <[{begin}]> "\\n" object' in grammar
+    assert f'"\\n" <[{end}]>)\n' in grammar
+    compile_lark(grammar)
 
 
 CALL = {"name": "weather", "arguments": {"city": "Oslo", "days": 2}}
@@ -166,6 +180,8 @@ def test_what_is_written_is_read_whatever_the_pieces(
         ('```json\n{"name": "now",\n "arguments": {}}\n```', True),
         ('{"name": "now", "parameters": {}}', True),
         ('{"name": "later", "arguments": {}}', False),
+        ('{"name": "weather", "arguments": {"city": "Oslo"}}', True),
+        ('{"name": "weather", "arguments": {"town": 7}}', False),
         ('{"name": "now", "arguments": {}} and more', False),
         ('{"names": 1}', False),
         ("```json\n[1]\n```", False),
@@ -203,6 +219,15 @@ def test_wrong_tools_are_told() -> None:
     model = load_model("smollm2", chat_template=HERMES)
     with pytest.raises(ConfigError, match="'wether', which is none of its tools"):
         model.bind_tools([weather], tool_choice="wether")
+    for choice in (
+        {"type": "function"},
+        {"type": "function", "function": "weather"},
+        ["weather"],
+        7,
+    ):
+        with pytest.raises(ConfigError, match="which is none of its tools"):
+            model.bind_tools([weather], tool_choice=choice)
+    assert model.bind_tools([weather], tool_choice={"type": "tool", "name": "weather"})
     with pytest.raises(ConfigError, match="regex or tools, not both"):
         model.bind_tools([weather], regex="a")
     with pytest.raises(ConfigError, match="must be a list as OpenAI's API has it"):

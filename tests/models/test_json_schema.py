@@ -55,6 +55,7 @@ def test_what_is_not_json(text: str) -> None:
         ({"multipleOf": 0.1}, 0.3, True),
         ({"multipleOf": 0.01}, 0.295, False),
         ({"multipleOf": 3}, 10**40, False),
+        ({"multipleOf": 5}, 10**400, True),
         ({"pattern": "^[a-z]+$"}, "abc", True),
         ({"pattern": "^[a-z]+$"}, "abc\n", False),
         ({"pattern": r"^\$[$]$"}, "$$", True),

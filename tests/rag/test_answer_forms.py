@@ -133,4 +133,6 @@ def test_what_the_sources_are_written_in_can_be_cited(short: bool) -> None:
 def test_a_sentence_that_had_to_end_is_not_called_whole() -> None:
     text = f"A{'b' * 300}"
     assert read(f"[1] {text}.") == [Claim(f"{text}…", (1,))]
+    noted = "see [note] " * 29 + "end."
+    assert read(f"[1] {noted}") == [Claim(noted, (1,))]
     assert read(f"[1] {text[1:]}.") == [Claim(f"{text[1:]}.", (1,))]

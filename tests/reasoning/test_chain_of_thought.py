@@ -17,7 +17,7 @@ from agentlab.chains import events_of
 from agentlab.errors import ConfigError, InvalidOutput
 from agentlab.events import Answer, Thought, Token
 from agentlab.reasoning import chain_of_thought
-from agentlab.reasoning.answers import answer_kind
+from agentlab.reasoning.answers import answer_kind, with_flags
 from agentlab.reasoning.thinking import MARK, ThinkingReader, read_thinking, thinking_grammar
 from tests.agents.parts import Held, accepts
 from tests.reasoning.conftest import kinds, plain, says
@@ -40,6 +40,14 @@ def test_flags_within_a_pattern_count(pattern: re.Pattern[str]) -> None:
     assert kind.read("YES") == "YES"
     with pytest.raises(InvalidOutput):
         kind.read("yes or no")
+
+
+def test_a_verbose_pattern_stays_the_same_without_its_spaces() -> None:
+    for verbose, compact in (
+        (r"(\d) \1 0", r"(\d)\1(?:)0"),
+        (r"[ #] \  \# a # end", r"[ #]\ \#a"),
+    ):
+        assert with_flags(re.compile(verbose, re.VERBOSE)) == f"(?:{compact})"
 
 
 def test_the_two_come_back_apart() -> None:

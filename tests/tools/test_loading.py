@@ -198,3 +198,7 @@ def test_any_number_of_arguments_is_none_that_a_model_can_give(
     (folder / "greet.py").write_text(GOOD.replace("name: str", arguments))
     with pytest.raises(ToolDefinitionError, match=r"greet\.py:8: a model cannot be told of"):
         load_tools("greet")
+
+
+def test_a_sign_in_a_class_looks_nowhere() -> None:
+    assert ToolPolicy(patterns={"a": r"[(?=]x", "b": r"\(\?=x"}).patterns

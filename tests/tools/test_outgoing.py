@@ -111,6 +111,7 @@ def test_a_value_is_known_in_capitals_and_small_letters(text: str) -> None:
         "https://www.amazon.com/dp/B0CHX1W1XY/ref=sr_1_3?keywords=usb+c+hub&qid=1700000000",
         "https://example.com/?data=" + in_base64('{"page": 3, "sort": "newest first"}'),
         "https://example.com/?c=" + b"the quick brown fox".hex(),
+        "ASIA GDP 2023 USD 2024 EU",
     ],
 )
 def test_ordinary_text_is_sent(text: str) -> None:

@@ -48,9 +48,9 @@ def _told(chat: Chat, events: Generator[Event], *, live: bool) -> Generator[Even
     """
     if live or not chat.tools:
         return events
-    from agentlab.agents.creating import has_native_tools
+    from agentlab.agents.creating import prefers_native_calls
 
-    return _settled(events) if has_native_tools(chat.model) else events
+    return _settled(events) if prefers_native_calls(chat.model) else events
 
 
 def _settled(events: Generator[Event]) -> Generator[Event]:
