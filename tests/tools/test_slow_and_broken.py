@@ -96,6 +96,7 @@ def test_a_page_that_breaks_off_is_no_page(server: Server, answer: bytes) -> Non
         (gzip.compress(bytes(range(256)) * 100, 0) * 3, bytes(range(256)) * 300),
         (b"", b""),
     ],
+    ids=["three", "padded", "stored", "none"],  # a member holds the time it was made
 )
 def test_all_members_of_a_compressed_page_are_read(
     server: Server, data: bytes, text: bytes
