@@ -101,10 +101,11 @@ class Calling:
             within = literal(form.before.partition(mark)[2])
             lines.append(f"TEXT: /(.|\\n)+/ & ~/(.|\\n)*{_escaped(mark)}(.|\\n)*/")
             if tokens.fullmatch(mark):
-                lines.append(f"start: thought? (TEXT | TEXT? {literal(mark)} {within} {rest})")
-                begin, end = (literal(sign) for sign in _THOUGHT)
                 known = all(map(tokens.fullmatch, _THOUGHT))
-                lines.append(f"thought: {begin} TEXT? {end}" if known else "thought: TEXT")
+                lead = "thought? " if known else ""
+                lines.append(f"start: {lead}(TEXT | TEXT? {literal(mark)} {within} {rest})")
+                if known:
+                    lines.append("thought: {} TEXT? {}".format(*map(literal, _THOUGHT)))
             else:
                 lines.append(f"start: TEXT | words {within} {rest}")
                 lines.append(f"words[suffix={_quoted(mark)}]: /(.|\\n)*/")

@@ -111,8 +111,17 @@ def test_a_mark_that_is_a_token_is_named_by_its_number() -> None:
     calling, form, _ = held(HERMES)
     begin, end = Letters().id("<tool_call>"), Letters().id("</tool_call>")
     grammar = calling.grammar(form, ChatTemplate(HERMES, Letters()))
-    assert f'start: thought? (TEXT | TEXT? <[{begin}]> "\\n" object' in grammar
+    assert f'start: (TEXT | TEXT? <[{begin}]> "\\n" object' in grammar
     assert f'"\\n" <[{end}]>)\n' in grammar
+    compile_lark(grammar)
+
+    class Thinker(Letters):
+        added_tokens = Letters.added_tokens | {"</think>"}
+
+    grammar = calling.grammar(form, ChatTemplate(HERMES, Thinker()))
+    begin, end = Thinker().id("<think>"), Thinker().id("</think>")
+    assert "start: thought? (TEXT | TEXT? <[" in grammar
+    assert f"thought: <[{begin}]> TEXT? <[{end}]>" in grammar
     compile_lark(grammar)
 
 
